@@ -1,0 +1,45 @@
+"""Which commands are there, and what does a person see when one fails?"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from kb import KnowledgeError
+from triage.cli import ask, database, demo, keys, knowledge, learn, serve, tickets
+from triage.cli.show import complain
+from triage.errors import TriageError
+
+__all__ = ["cli", "main"]
+
+cli = typer.Typer(
+    name="triage",
+    help="A help desk bot that acts only where it has measured that it is right, and answers only in cited words.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (serve, learn, ask, demo):
+    module.register(cli)
+cli.add_typer(tickets.cli, name="tickets")
+cli.add_typer(knowledge.cli, name="kb")
+cli.add_typer(learn.models, name="models")
+cli.add_typer(keys.cli, name="keys")
+cli.add_typer(database.cli, name="db")
+
+
+def main() -> None:
+    """Run the command line; a known failure is one sentence on stderr and exit status 1, never a traceback."""
+    try:
+        cli(standalone_mode=True)
+    except (TriageError, KnowledgeError) as error:
+        complain(str(error))
+        sys.exit(1)
+    except KeyboardInterrupt:
+        complain("Stopped. Nothing half-written was left behind; the same command goes on where it can.")
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
+        sys.stderr.close()
+        sys.exit(0)

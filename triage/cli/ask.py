@@ -1,0 +1,111 @@
+"""``triage ask`` and ``preview``: what would the bot say, without storing anything?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from kb import Abstention, Answer
+from triage.app import open_desk
+from triage.cli.options import AsJson, settings_for_command
+from triage.cli.reading import read_incoming
+from triage.cli.show import LEGEND, answer_cell, decision_cell, out, print_json, ticket_table
+from triage.pipeline import assess
+from triage.tickets.model import Assessment, IncomingTicket
+from triage.tickets.views import answer_view, assessment_view
+
+SHOWN_WHOLE = 3
+
+
+def register(cli: typer.Typer) -> None:
+    """Add these commands to the top level."""
+    cli.command()(ask)
+    cli.command()(preview)
+
+
+def ask(
+    question: Annotated[str, typer.Argument(help="The question, in the words of the person who has it.")],
+    as_json: AsJson = False,
+) -> None:
+    """Ask the knowledge base; the answer is verbatim and cited, or says why there is none.
+
+    Example: `triage ask "how do I connect to the VPN from home?"`
+    """
+    settings = settings_for_command()
+    said = open_desk(settings).knowledge.answer(question, audiences=settings.audiences)
+    if as_json:
+        print_json(answer_view(said))
+    else:
+        show_answer(said)
+
+
+def preview(
+    file: Annotated[str, typer.Argument(help="JSON, JSON Lines or plain text; - reads standard input.")],
+    limit: Annotated[int | None, typer.Option(min=1, help="Look at the first so many tickets only.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Decide tickets without storing anything.
+
+    Example: `echo "Outlook asks for my password again and again" | triage preview -`
+    """
+    settings = settings_for_command()
+    tickets = read_incoming(file)[:limit]
+    desk = open_desk(settings)
+    assessed = [(ticket, assess(ticket, desk)) for ticket in tickets]
+    if as_json:
+        print_json({"tickets": [assessment_view(ticket, one) for ticket, one in assessed]})
+    elif len(assessed) <= SHOWN_WHOLE:
+        for ticket, assessment in assessed:
+            _show_whole(ticket, assessment)
+    else:
+        _show_table(assessed)
+
+
+def show_answer(said: Answer | Abstention) -> None:
+    """An answer as a person would read it: the words, where they stand, and how sure it is."""
+    if isinstance(said, Abstention):
+        out.print(f"[yellow]No answer:[/] {escape(said.explanation)}")
+        for hit in said.nearest:
+            out.print(f"  [dim]nearest:[/] {escape(hit.title)} [dim]({hit.score:.2f})[/]")
+        return
+    for citation in said.citations:
+        out.print(escape(citation.text))
+        where = " › ".join([citation.title, *citation.heading_path])
+        out.print(
+            f"  [cyan]— {escape(where)}[/] [dim]{escape(citation.url or citation.article_id)}[/]\n",
+            soft_wrap=True,
+        )
+    out.print(f"[green]{said.probability:.0%}[/] probability that this answers the question.")
+
+
+def _show_whole(ticket: IncomingTicket, assessment: Assessment) -> None:
+    title = ticket.subject or " ".join(ticket.body.split())[:70]
+    out.rule(f"[bold]{escape(title)}", align="left")
+    for decision in assessment.decisions:
+        out.print(
+            f"[bold]{escape(decision.field)}[/] {decision_cell(decision)}  [dim]{escape(decision.reason)}[/]"
+        )
+    for prediction in assessment.understanding.predictions:
+        if prediction.evidence:
+            out.print(
+                f"[dim]{escape(prediction.field)} because of: {escape(', '.join(prediction.evidence))}[/]"
+            )
+    show_answer(assessment.answer)
+    out.print()
+
+
+def _show_table(assessed: list[tuple[IncomingTicket, Assessment]]) -> None:
+    fields = [decision.field for decision in assessed[0][1].decisions]
+    table = ticket_table(fields)
+    for ticket, one in assessed:
+        said = one.answer
+        citations = said.citations if isinstance(said, Answer) else ()
+        table.add_row(
+            escape(ticket.subject or " ".join(ticket.body.split())[:80]),
+            *(decision_cell(decision) for decision in one.decisions),
+            answer_cell(citations, said.probability, getattr(said, "explanation", None)),
+        )
+    out.print(table)
+    out.print(LEGEND)

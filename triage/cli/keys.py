@@ -1,0 +1,1 @@
+"""``triage keys``: who may call the REST API?"""

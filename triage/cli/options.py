@@ -1,0 +1,29 @@
+"""Which options do several commands share?"""
+
+from typing import Annotated
+
+import typer
+
+from triage.settings import Settings, read_settings
+from triage.telemetry import set_up_logging
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
+TextColumns = Annotated[
+    list[str], typer.Option("--text", help="Column with text; give it again for more, in reading order.")
+]
+LabelColumns = Annotated[
+    list[str], typer.Option("--label", help="Column to predict; give it again for more fields.")
+]
+FeatureColumns = Annotated[
+    list[str] | None,
+    typer.Option("--feature", help="Column with metadata, such as the requester; give it again for more."),
+]
+
+
+def settings_for_command() -> Settings:
+    """The settings, with logging set up; for one-off commands only warnings are logged."""
+    settings = read_settings()
+    set_up_logging(
+        "warning" if settings.log_level == "info" else settings.log_level, as_json=settings.log_json
+    )
+    return settings

@@ -1,0 +1,218 @@
+"""``triage tickets``: what came in, what became of it, and what should it have been?"""
+
+from __future__ import annotations
+
+import getpass
+import time
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from rich.console import Group
+from rich.live import Live
+from rich.markup import escape
+from sqlalchemy.orm import Session, sessionmaker
+
+from triage.app import open_database
+from triage.cli.options import AsJson, settings_for_command
+from triage.cli.reading import read_incoming
+from triage.cli.show import LEGEND, answer_cell, decision_cell, err, note, out, print_json, ticket_table
+from triage.db.tables import RunRow, TicketRow
+from triage.errors import NotFound
+from triage.pipeline import accept
+from triage.tickets import store
+from triage.tickets.model import Correction, IncomingTicket, TicketState
+from triage.tickets.views import story_view
+from triage.worker import Jobs
+
+cli = typer.Typer(no_args_is_help=True, help="Hand in, list, read, retry and correct tickets.")
+
+
+@cli.command(name="list")
+def list_(
+    state: Annotated[TicketState | None, typer.Option(help="Only tickets that have come this far.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List the newest tickets with what was decided.
+
+    Example: `triage tickets list --state failed`
+    """
+    with open_database(settings_for_command()) as (_, sessions), sessions() as session:
+        rows = store.list_tickets(session, limit=limit, state=state)
+        if as_json:
+            print_json({"tickets": [story_view(row) for row in rows]})
+        elif not rows:
+            note("There are no such tickets.")
+        else:
+            out.print(stories_table(rows))
+
+
+@cli.command()
+def show(ticket_id: str, as_json: AsJson = False) -> None:
+    """Tell the whole story of one ticket.
+
+    Example: `triage tickets show 0199…`
+    """
+    with open_database(settings_for_command()) as (_, sessions), sessions() as session:
+        row = store.find_ticket(session, ticket_id)
+        if as_json:
+            print_json(story_view(row))
+        else:
+            _show_story(row)
+
+
+@cli.command()
+def submit(
+    file: Annotated[str, typer.Argument(help="JSON, JSON Lines or plain text; - reads standard input.")],
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the results.")] = 0,
+) -> None:
+    """Hand tickets in as if they had come by a channel; a repeated `id` is taken once.
+
+    Example: `triage tickets submit tickets.jsonl --wait 30`
+    """
+    settings = settings_for_command()
+    tickets = read_incoming(file)
+    with open_database(settings) as (engine, sessions):
+        jobs = Jobs(engine)
+        try:
+            ids = hand_in(sessions, jobs, tickets)
+        finally:
+            jobs.close()
+        for ticket_id in ids:
+            out.print(ticket_id, highlight=False)
+        note(f"{len(ids)} tickets accepted. A running `triage serve` or `triage worker` looks at them.")
+        if wait:
+            watch(sessions, ids, timeout_s=wait)
+
+
+@cli.command()
+def retry(
+    ticket_ids: Annotated[list[str] | None, typer.Argument(help="Default: all that failed.")] = None,
+) -> None:
+    """Queue tickets again, as a further pass; without ids all that failed.
+
+    Example: `triage tickets retry`
+    """
+    with open_database(settings_for_command()) as (engine, sessions):
+        jobs = Jobs(engine)
+        try:
+            with sessions.begin() as session:
+                ids = ticket_ids or [
+                    row.id for row in store.list_tickets(session, state=TicketState.FAILED, limit=10_000)
+                ]
+                for ticket_id in ids:
+                    if store.ticket_state(session, ticket_id) is None:
+                        raise NotFound(f"There is no ticket {ticket_id}.")
+                    jobs.enqueue_triage(session, ticket_id, store.begin_attempt(session, ticket_id))
+        finally:
+            jobs.close()
+        note(f"{len(ids)} tickets queued again.")
+
+
+@cli.command()
+def correct(
+    ticket_id: str,
+    field: Annotated[str, typer.Argument(help="The field that is wrong, such as queue.")],
+    value: Annotated[str, typer.Argument(help="What it should have been.")],
+    note_: Annotated[str, typer.Option("--note", help="Why, for whoever reads it later.")] = "",
+) -> None:
+    """Record what a field should have been; the next model learns from it.
+
+    Example: `triage tickets correct 0199… queue network --note "VPN, not the laptop"`
+    """
+    correction = Correction(field, value, author=getpass.getuser(), note=note_)
+    with open_database(settings_for_command()) as (_, sessions), sessions.begin() as session:
+        row = store.add_correction(session, ticket_id, correction)
+        note(f"{field} of {ticket_id}: {row.previous or 'nothing'} → {value}.")
+
+
+def hand_in(sessions: sessionmaker[Session], jobs: Jobs, tickets: Sequence[IncomingTicket]) -> list[str]:
+    """Accept the tickets, all in one transaction; returns their ids in order."""
+    with sessions.begin() as session:
+        return [accept(session, jobs, ticket).ticket_id for ticket in tickets]
+
+
+def watch(sessions: sessionmaker[Session], ids: Sequence[str], *, timeout_s: float) -> bool:
+    """Show the tickets in a table that fills as they are looked at; True when all are done in time."""
+    deadline = time.monotonic() + timeout_s
+    with Live(console=out, refresh_per_second=8, transient=not out.is_terminal) as live:
+        while True:
+            with sessions() as session:
+                rows = [store.find_ticket(session, ticket_id) for ticket_id in ids]
+                waiting = sum(row.state == TicketState.ACCEPTED for row in rows)
+                if not waiting or time.monotonic() > deadline:
+                    live.update(stories_table(rows), refresh=True)
+                    break
+                live.update(stories_table(rows))
+            time.sleep(0.25)
+    if waiting:
+        err.print(
+            f"{waiting} of {len(ids)} tickets are still waiting; is a `triage serve` or `triage worker` running?"
+        )
+    return not waiting
+
+
+def stories_table(rows: Sequence[TicketRow]) -> Group:
+    """Stored tickets with their newest decisions and answers, and the key to the marks."""
+    latest = [row.runs[-1] if row.runs else None for row in rows]
+    fields = list(dict.fromkeys(d.field for run in latest if run for d in run.decisions))
+    table = ticket_table(fields)
+    for row, run in zip(rows, latest, strict=True):
+        table.add_row(_title(row), *_cells(row, run, fields))
+    return Group(table, LEGEND)
+
+
+def _title(row: TicketRow) -> str:
+    return escape(row.subject.strip() or " ".join(row.body.split())[:100])
+
+
+def _cells(row: TicketRow, run: RunRow | None, fields: Sequence[str]) -> list[str]:
+    if run is None:
+        said = f"[red]failed: {escape(row.failure or '')}[/]" if row.failure else "[dim]waiting[/]"
+        return [*("" for _ in fields), said]
+    decided = {decision.field: decision_cell(decision) for decision in run.decisions}
+    answer = run.answer
+    said = answer_cell(answer.citations, answer.probability, answer.explanation) if answer else ""
+    return [*(decided.get(name, "") for name in fields), said]
+
+
+def _show_story(row: TicketRow) -> None:
+    out.rule(f"[bold]{_title(row)}", align="left")
+    out.print(
+        f"[dim]{row.id} · {row.state} · {row.channel} · {escape(row.requester)} · {row.received_at:%Y-%m-%d %H:%M:%S} UTC[/]"
+    )
+    if row.failure:
+        out.print(f"[red]{escape(row.failure)}[/]")
+    out.print(escape(row.body.strip()))
+    for run in row.runs:
+        _show_run(run)
+    for correction in row.corrections:
+        was = correction.previous or "nothing"
+        out.print(
+            f"[magenta]{escape(correction.author)}[/] corrected {correction.field}: {escape(was)} → {escape(correction.value)}"
+        )
+
+
+def _show_run(run: RunRow) -> None:
+    out.rule(
+        f"[dim]pass {run.number}, {run.seconds * 1000:.0f} ms, model {run.model_id or 'none'}", align="left"
+    )
+    for decision in run.decisions:
+        out.print(
+            f"[bold]{escape(decision.field)}[/] {decision_cell(decision)}  [dim]{escape(decision.reason)}[/]"
+        )
+    answer = run.answer
+    if answer is None or not answer.citations:
+        out.print(f"[yellow]No answer:[/] {escape((answer.explanation if answer else None) or '')}")
+        return
+    for citation in answer.citations:
+        out.print(escape(citation.text))
+        where = " › ".join([citation.title, *citation.heading_path])
+        out.print(
+            f"  [cyan]— {escape(where)}[/] [dim]{escape(citation.url or citation.article_id)}[/]",
+            soft_wrap=True,
+        )
+    out.print(f"[green]{answer.probability:.0%}[/] probability that this answers the question.")
+    for delivery in run.deliveries:
+        out.print(f"[dim]{delivery.channel}: {delivery.state}. {escape(delivery.detail)}[/]")

@@ -1,0 +1,1 @@
+"""How are tickets kept in SQLite or Postgres?"""

@@ -1,0 +1,56 @@
+"""How is the database opened?"""
+
+from __future__ import annotations
+
+from sqlite3 import Connection as SqliteConnection
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+
+from triage.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from sqlalchemy.pool import ConnectionPoolEntry
+
+# A writer waits this long for another one before it gives up; the same as DBOS uses on its own engine.
+BUSY_TIMEOUT_MS = 30_000
+
+
+def open_engine(url: str) -> Engine:
+    """Engine on SQLite (WAL, foreign keys, every commit synced to disk) or Postgres; made once per process.
+
+    Raises ``Misconfigured`` where the URL is not one or its database is not supported.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise Misconfigured(
+            "TRIAGE_DATABASE_URL is not a database URL; it looks like postgresql://user:password@host:5432/triage."
+        ) from error
+    match parsed.get_backend_name():
+        case "sqlite":
+            return _sqlite_engine(url)
+        case "postgresql":
+            return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=10)
+        case other:
+            raise Misconfigured(f"TRIAGE_DATABASE_URL names {other}; triage runs on SQLite and PostgreSQL.")
+
+
+def _sqlite_engine(url: str) -> Engine:
+    engine = create_engine(url, pool_size=20, max_overflow=20)
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: SqliteConnection, _entry: ConnectionPoolEntry) -> None:
+        # Take the write lock at the first write: a read that turns into a write would fail at once with
+        # "database is locked" under WAL (https://www.sqlite.org/isolation.html).
+        connection.isolation_level = "IMMEDIATE"
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        # FULL: an accepted ticket survives a power cut too (https://www.sqlite.org/pragma.html#pragma_synchronous).
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.close()
+
+    return engine

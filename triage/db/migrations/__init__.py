@@ -1,0 +1,1 @@
+"""Alembic migrations of the database, in the order of their numbers."""

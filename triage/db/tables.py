@@ -1,0 +1,218 @@
+"""Which tables are there, and what does each row mean?"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Dialect, Float, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC; SQLite stores it without its zone, so the zone is put back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        """Refuse a moment without a zone, convert the rest to UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a stored moment needs its time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        """Give the moment its zone again."""
+        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
+
+
+class Table(DeclarativeBase):
+    """Root of all tables."""
+
+    type_annotation_map = {
+        datetime: UtcDateTime(),
+        # Any: JSON columns hold plain lists and dicts of strings and numbers, shaped by the frozen values.
+        dict[str, Any]: JSON(),
+        list[Any]: JSON(),
+        list[str]: JSON(),
+        float: Float(),
+        str: Text(),
+    }
+
+
+Id = String(36)
+Name = String(200)
+
+
+class TicketRow(Table):
+    """A ticket as it came in; its text is never altered."""
+
+    __tablename__ = "tickets"
+    __table_args__ = (
+        UniqueConstraint("source", "delivery_id", name="uq_tickets_source_delivery"),
+        Index("ix_tickets_state", "state"),
+    )
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)  # UUIDv7: sorts by the time of its making
+    source: Mapped[str] = mapped_column(Name)
+    delivery_id: Mapped[str | None] = mapped_column(Name)
+    digest: Mapped[str] = mapped_column(String(64))  # of the content: tells a repeat from a clash of keys
+    channel: Mapped[str] = mapped_column(Name)
+    requester: Mapped[str] = mapped_column(Text)
+    subject: Mapped[str] = mapped_column(Text)
+    body: Mapped[str] = mapped_column(Text)
+    features: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(String(20))
+    failure: Mapped[str | None] = mapped_column(Text)
+    attempts: Mapped[int]  # passes queued so far, the failed ones among them
+    received_at: Mapped[datetime]
+
+    runs: Mapped[list[RunRow]] = relationship(back_populates="ticket", order_by="RunRow.number")
+    corrections: Mapped[list[CorrectionRow]] = relationship(order_by="CorrectionRow.id")
+
+
+class RunRow(Table):
+    """One pass of a ticket through understand, route and answer, with the hashes of all that made it."""
+
+    __tablename__ = "runs"
+    __table_args__ = (UniqueConstraint("ticket_id", "number", name="uq_runs_ticket_number"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    ticket_id: Mapped[str] = mapped_column(ForeignKey("tickets.id"))
+    number: Mapped[int]
+    model_id: Mapped[str | None] = mapped_column(Name)
+    encoder_fingerprint: Mapped[str] = mapped_column(Name)
+    knowledge_snapshot: Mapped[str] = mapped_column(Name)
+    policy_digest: Mapped[str] = mapped_column(String(64))
+    code_version: Mapped[str] = mapped_column(Name)
+    text: Mapped[str] = mapped_column(Text)  # the cleaned text that was understood
+    language: Mapped[str | None] = mapped_column(String(20))
+    seconds: Mapped[float]
+    finished_at: Mapped[datetime]
+
+    ticket: Mapped[TicketRow] = relationship(back_populates="runs")
+    predictions: Mapped[list[PredictionRow]] = relationship(order_by="PredictionRow.ordinal")
+    decisions: Mapped[list[DecisionRow]] = relationship(order_by="DecisionRow.ordinal")
+    answer: Mapped[AnswerRow | None] = relationship(uselist=False)
+    deliveries: Mapped[list[DeliveryRow]] = relationship(order_by="DeliveryRow.id")
+
+
+class PredictionRow(Table):
+    """What the classifier thought of one field in one run."""
+
+    __tablename__ = "predictions"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    field: Mapped[str] = mapped_column(Name, primary_key=True)
+    ordinal: Mapped[int]
+    ranked: Mapped[list[Any]]  # [{"label", "probability"}], best first
+    familiarity: Mapped[float]
+    evidence: Mapped[list[str]]
+
+
+class DecisionRow(Table):
+    """What was done about one field in one run, and why."""
+
+    __tablename__ = "decisions"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    field: Mapped[str] = mapped_column(Name, primary_key=True)
+    ordinal: Mapped[int]
+    outcome: Mapped[str] = mapped_column(String(20))
+    value: Mapped[str | None] = mapped_column(Text)
+    probability: Mapped[float | None]
+    reason: Mapped[str] = mapped_column(Text)
+    rule: Mapped[str | None] = mapped_column(Name)
+    alternatives: Mapped[list[Any]]
+
+
+class AnswerRow(Table):
+    """What the knowledge base said in one run: an answer (``reason`` is null) or an abstention."""
+
+    __tablename__ = "answers"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    probability: Mapped[float | None]
+    reason: Mapped[str | None] = mapped_column(String(40))
+    explanation: Mapped[str | None] = mapped_column(Text)
+    snapshot: Mapped[str] = mapped_column(Name)
+    nearest: Mapped[list[Any]]  # [{"article_id", "title", "score"}] that an abstention almost chose
+
+    citations: Mapped[list[CitationRow]] = relationship(order_by="CitationRow.ordinal")
+
+
+class CitationRow(Table):
+    """A verbatim span of an article: ``text`` is ``article.text[start:end]`` of the article with that digest."""
+
+    __tablename__ = "citations"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("answers.run_id"), primary_key=True)
+    ordinal: Mapped[int] = mapped_column(primary_key=True)
+    article_id: Mapped[str] = mapped_column(Text)
+    title: Mapped[str] = mapped_column(Text)
+    url: Mapped[str | None] = mapped_column(Text)
+    heading_path: Mapped[list[str]]
+    start: Mapped[int]
+    end: Mapped[int]
+    text: Mapped[str] = mapped_column(Text)
+    article_digest: Mapped[str] = mapped_column(String(64))
+
+
+class CorrectionRow(Table):
+    """An agent's word on what a field should have been; what the next model learns from."""
+
+    __tablename__ = "corrections"
+    __table_args__ = (UniqueConstraint("ticket_id", "idempotency_key", name="uq_corrections_key"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    ticket_id: Mapped[str] = mapped_column(ForeignKey("tickets.id"))
+    field: Mapped[str] = mapped_column(Name)
+    value: Mapped[str] = mapped_column(Text)
+    previous: Mapped[str | None] = mapped_column(Text)
+    author: Mapped[str] = mapped_column(Text)
+    note: Mapped[str] = mapped_column(Text)
+    idempotency_key: Mapped[str | None] = mapped_column(Name)
+    created_at: Mapped[datetime]
+
+
+class DeliveryRow(Table):
+    """A result on its way to the channel that the ticket came from: the outbox."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (UniqueConstraint("run_id", "channel", name="uq_deliveries_run_channel"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"))
+    channel: Mapped[str] = mapped_column(Name)
+    state: Mapped[str] = mapped_column(String(20))
+    attempts: Mapped[int]
+    detail: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime]
+    delivered_at: Mapped[datetime | None]
+
+
+class ApiKeyRow(Table):
+    """An API key; only the SHA-256 of its random secret is kept."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(Name, unique=True)
+    prefix: Mapped[str] = mapped_column(String(20))  # shown in lists so that people can tell keys apart
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    scopes: Mapped[list[str]]
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class WorkerRow(Table):
+    """A worker process and its last sign of life."""
+
+    __tablename__ = "workers"
+
+    executor_id: Mapped[str] = mapped_column(Name, primary_key=True)
+    started_at: Mapped[datetime]
+    beat_at: Mapped[datetime] = mapped_column(index=True)

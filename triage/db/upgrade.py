@@ -1,0 +1,98 @@
+"""How do the tables become those of this version of the program?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from dbos import DBOS
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DatabaseError
+
+from triage.db.engine import open_engine
+from triage.errors import DatabaseOutdated, Misconfigured
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+# Any number does, as long as it is ours: two upgrades of one Postgres at once take turns on it.
+ADVISORY_LOCK = 7_470_201
+
+
+def upgrade_database(url: str) -> str:
+    """Create or upgrade the tables of triage and of its job engine; repeating it does nothing.
+
+    Returns the revision now in force. Two at once take turns. Raises ``DatabaseOutdated`` where the database
+    comes from a newer version, ``Misconfigured`` where it cannot be reached.
+    """
+    engine = open_engine(url)
+    try:
+        with _reachable(url), engine.connect() as connection, _alone(connection):
+            _refuse_newer(connection)
+            config = _config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
+        DBOS.migrate(url)  # takes a lock of its own, and makes indexes concurrently, so after our transaction
+        return _head()
+    finally:
+        engine.dispose()
+
+
+def check_database(engine: Engine) -> None:
+    """Raise ``DatabaseOutdated`` unless the tables are exactly those of this version."""
+    with _reachable(engine.url.render_as_string(hide_password=True)), engine.connect() as connection:
+        revision = MigrationContext.configure(connection).get_current_revision()
+        _refuse_newer(connection)
+    if revision != _head():
+        found = f"is at revision {revision}" if revision else "has no tables of triage yet"
+        raise DatabaseOutdated(f"The database {found}, this version needs {_head()}. Run: triage db upgrade")
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+def _head() -> str:
+    return str(ScriptDirectory.from_config(_config()).get_current_head())
+
+
+def _refuse_newer(connection: Connection) -> None:
+    revision = MigrationContext.configure(connection).get_current_revision()
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise DatabaseOutdated(
+            f"The database is at revision {revision}, which this version of triage does not know: "
+            "a newer version made it. Install that version again, or point TRIAGE_HOME or TRIAGE_DATABASE_URL elsewhere."
+        )
+
+
+@contextmanager
+def _alone(connection: Connection) -> Iterator[None]:
+    """Hold the database for one upgrade at a time."""
+    if connection.dialect.name == "sqlite":
+        connection.execute(text("BEGIN IMMEDIATE"))
+        yield
+        return
+    connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": ADVISORY_LOCK})
+    connection.commit()
+    try:
+        yield
+    finally:
+        connection.rollback()
+        connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": ADVISORY_LOCK})
+        connection.commit()
+
+
+@contextmanager
+def _reachable(url: str) -> Iterator[None]:
+    try:
+        yield
+    except DatabaseError as error:
+        shown = url if url.startswith("sqlite") else url.rsplit("@", 1)[-1]
+        raise Misconfigured(f"The database at {shown} cannot be used: {error.orig}") from error

@@ -1,0 +1,135 @@
+"""What is loaded right now: which model, which articles, which policy?"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import structlog
+
+from kb import Encoder, KnowledgeBase
+from triage.errors import ModelMismatch
+from triage.learning.registry import champion
+from triage.policy import Policy, read_policy
+from triage.route import Clearance
+from triage.understand.certificate import Certificate, Shortfall, certify
+from triage.understand.classifier import Classifier
+
+log = structlog.get_logger(__name__)
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One consistent set of everything a ticket is judged with."""
+
+    encoder: Encoder
+    knowledge: KnowledgeBase
+    classifier: Classifier | None
+    policy: Policy
+    clearance: Clearance
+    audiences: tuple[str, ...]
+
+
+class Desk:
+    """Holds what is loaded and takes over what another process has published: a model, articles, the policy.
+
+    ``knowledge`` is opened by the caller. Safe to use from several threads.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        knowledge: KnowledgeBase,
+        *,
+        models: Path,
+        policy_file: Path,
+        audiences: tuple[str, ...] = ("public",),
+    ) -> None:
+        self.encoder = encoder
+        self.knowledge = knowledge
+        self._audiences = audiences
+        self._lock = threading.Lock()
+        self._model: _Watched[Classifier | None] = _Watched(
+            models / "champion", lambda _: self._load_champion(models)
+        )
+        self._policy: _Watched[Policy] = _Watched(policy_file, read_policy)
+        self._loaded: Loaded | None = None
+
+    def current(self) -> Loaded:
+        """What to use for the next ticket; a few ``stat`` calls where nothing has changed.
+
+        Raises ``ModelError`` or ``Misconfigured`` where the model or the policy file cannot be used.
+        """
+        self.knowledge.refresh()
+        with self._lock:
+            model_is_new = self._model.refresh()
+            policy_is_new = self._policy.refresh()
+            if self._loaded is None or model_is_new or policy_is_new:
+                self._loaded = self._assemble(self._model.value, self._policy.value)
+            return self._loaded
+
+    def _load_champion(self, models: Path) -> Classifier | None:
+        folder = champion(models)
+        if folder is None:
+            return None
+        classifier = Classifier.load(folder)
+        if classifier.encoder_fingerprint != self.encoder.fingerprint:
+            raise ModelMismatch(
+                f"Model {classifier.model_id} was trained with another encoder than the one in use. "
+                "Train again with `triage train`, or set TRIAGE_ENCODER back."
+            )
+        log.info("model loaded", model=classifier.model_id, fields=classifier.fields)
+        return classifier
+
+    def _assemble(self, classifier: Classifier | None, policy: Policy) -> Loaded:
+        return Loaded(
+            self.encoder, self.knowledge, classifier, policy, _clear(classifier, policy), self._audiences
+        )
+
+
+def _clear(classifier: Classifier | None, policy: Policy) -> Clearance:
+    """Certify every field of the model for the target that the policy sets."""
+    if classifier is None:
+        return Clearance({})
+    fields: dict[str, Certificate | Shortfall] = {}
+    for name in classifier.fields:
+        wanted = policy.for_field(name)
+        probability, correct = classifier.measured(name)
+        fields[name] = certify(name, probability, correct, target=wanted.target, confidence=wanted.confidence)
+    return Clearance(fields, absence=f"Model {classifier.model_id} does not predict this field.")
+
+
+class _Watched(Generic[Value]):
+    """A value read from a file, read again when the file has been written, replaced or removed."""
+
+    def __init__(self, path: Path, load: Callable[[Path], Value]) -> None:
+        self._path = path
+        self._load = load
+        self._stamp: tuple[int, int, int] | None = None
+        self._read: list[Value] = []
+
+    @property
+    def value(self) -> Value:
+        return self._read[0]
+
+    def refresh(self) -> bool:
+        """Read the file if it is not the one that was read last; True where it was read."""
+        stamp = _stamp(self._path)
+        if self._read and stamp == self._stamp:
+            return False
+        self._read = [self._load(self._path)]
+        self._stamp = stamp
+        return True
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -1,0 +1,83 @@
+"""How does a ticket travel from its channel to its result?
+
+channel ─► accept(): ticket row + queued job in one transaction ─► 2xx
+              └► process(): understand ─► route ─► answer ─► record ─► deliver, in one transaction
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+import structlog
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, sessionmaker
+
+from triage import __version__
+from triage.answer import answer
+from triage.deliver import deliver
+from triage.desk import Desk
+from triage.intake import Acceptance, JobQueue, accept
+from triage.route import route
+from triage.tickets import store
+from triage.tickets.model import Assessment, IncomingTicket, Provenance, TicketState
+from triage.tickets.record import record_run
+from triage.understand import understand
+
+__all__ = ["Acceptance", "JobQueue", "accept", "assess", "process"]
+
+log = structlog.get_logger(__name__)
+
+
+def assess(ticket: IncomingTicket, desk: Desk) -> Assessment:
+    """Read, route and answer a ticket; nothing is stored."""
+    began = time.perf_counter()
+    loaded = desk.current()
+    understanding = understand(ticket, encoder=loaded.encoder, classifier=loaded.classifier)
+    decisions = route(ticket, understanding.predictions, loaded.policy, loaded.clearance)
+    said = answer(
+        understanding.text,
+        understanding.vector,
+        loaded.knowledge,
+        language=understanding.language,
+        audiences=loaded.audiences,
+    )
+    return Assessment(
+        understanding=understanding,
+        decisions=decisions,
+        answer=said,
+        provenance=Provenance(
+            model_id=loaded.classifier.model_id if loaded.classifier else None,
+            encoder_fingerprint=loaded.encoder.fingerprint,
+            knowledge_snapshot=said.snapshot,
+            policy_digest=loaded.policy.digest,
+            code_version=__version__,
+        ),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def process(sessions: sessionmaker[Session], desk: Desk, ticket_id: str, number: int) -> bool:
+    """Take the ticket through pass ``number`` of its journey; False where that pass was made before.
+
+    All it leaves behind is written in one transaction, so a worker may die at any moment and another may
+    repeat the call, even at the same time.
+    """
+    with sessions() as session:
+        if store.has_run(session, ticket_id, number):
+            return False
+        ticket = store.as_incoming(store.find_ticket(session, ticket_id))
+    assessment = assess(ticket, desk)
+    now = datetime.now(UTC)
+    try:
+        with sessions.begin() as session:
+            run_id = record_run(session, ticket_id, number, assessment, now)
+            deliver(session, run_id, ticket.channel, now)
+            store.mark(session, ticket_id, TicketState.TRIAGED)
+    except IntegrityError:
+        with sessions() as session:
+            if not store.has_run(session, ticket_id, number):
+                raise
+        return False
+    log.info("ticket triaged", ticket=ticket_id, run=number, seconds=round(assessment.seconds, 4))
+    return True

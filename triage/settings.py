@@ -1,0 +1,131 @@
+"""Which knobs does an operator have, and what are they set to?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from triage.errors import Misconfigured
+
+
+class Settings(BaseSettings):
+    """Every setting, read from ``TRIAGE_*`` variables or a ``.env`` file in the current folder; frozen."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TRIAGE_", env_file=".env", env_file_encoding="utf-8", frozen=True, extra="ignore"
+    )
+
+    home: Path = Field(
+        default=Path("~/.triage"),
+        description="Folder of the encoder, models, knowledge base, policy file and (without a database URL) the database.",
+    )
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="SQLAlchemy URL, for example `postgresql://user:password@host/triage`. Default: SQLite in the home folder.",
+    )
+    encoder: str = Field(
+        default="all-MiniLM-L6-v2",
+        description="The sentence-transformers model, by name or folder, that turns text into vectors.",
+    )
+    encoder_path: Path | None = Field(
+        default=None,
+        description="Folder of the prepared encoder, where it is not to lie in the home folder (as in a container image).",
+    )
+    host: str = Field(default="127.0.0.1", description="Address that the REST API listens on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port that the REST API listens on.")
+    threads: int | None = Field(
+        default=None, ge=1, description="Processor threads of the encoder. Default: one for each core."
+    )
+    workers: int = Field(
+        default=2, ge=1, le=64, description="Tickets that one worker process looks at side by side."
+    )
+    poll_interval_s: float = Field(
+        default=0.1, gt=0, le=60, description="Seconds between two looks of a worker at its queue."
+    )
+    heartbeat_s: float = Field(
+        default=2.0,
+        gt=0,
+        description="Seconds between two signs of life of a worker. After five missed ones another worker takes its jobs over.",
+    )
+    max_body_bytes: int = Field(
+        default=1_000_000, ge=1_000, description="Largest request body, in bytes, that the REST API reads."
+    )
+    request_timeout_s: float = Field(
+        default=30.0, gt=0, description="Seconds that a client may take to send its request."
+    )
+    max_wait_s: float = Field(
+        default=30.0, ge=0, description="Upper bound, in seconds, of `?wait=` on `POST /v1/tickets`."
+    )
+    audiences: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("public",),
+        description="Comma-separated audiences whose articles may be quoted in answers.",
+    )
+    log_level: str = Field(default="info", description="debug, info, warning or error.")
+    log_json: bool = Field(default=False, description="Log JSON lines instead of text for people.")
+
+    @field_validator("audiences", mode="before")
+    @classmethod
+    def _split_audiences(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        if value.lower() not in {"debug", "info", "warning", "error"}:
+            raise ValueError("must be debug, info, warning or error")
+        return value.lower()
+
+    @field_validator("home", "encoder_path")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value else None
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database's URL with its driver: psycopg for Postgres; SQLite in the home folder by default."""
+        if self.database_url is None:
+            return f"sqlite:///{self.home / 'triage.db'}"
+        url = self.database_url.get_secret_value()
+        for prefix in ("postgres://", "postgresql://"):
+            if url.startswith(prefix):
+                return "postgresql+psycopg://" + url.removeprefix(prefix)
+        return url
+
+    @property
+    def encoder_folder(self) -> Path:
+        """Where the prepared encoder lies."""
+        return self.encoder_path or self.home / "encoder"
+
+    @property
+    def models_folder(self) -> Path:
+        """Where trained classifiers and the pointer to the champion lie."""
+        return self.home / "models"
+
+    @property
+    def knowledge_folder(self) -> Path:
+        """Where the snapshots of the knowledge base lie."""
+        return self.home / "kb"
+
+    @property
+    def policy_file(self) -> Path:
+        """Where the route policy lies; a missing file means the defaults."""
+        return self.home / "policy.toml"
+
+
+def read_settings(**overrides: object) -> Settings:
+    """Read the settings once; raises ``Misconfigured`` naming each wrong variable, never its secret value."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks the values itself
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"TRIAGE_{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
+            for item in error.errors()
+        )
+        raise Misconfigured(
+            f"A setting is wrong ({wrong}). See docs/reference/settings.md for what each takes."
+        ) from error

@@ -1,0 +1,56 @@
+"""What is logged and counted, and how?"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+
+import structlog
+from prometheus_client import Counter, Histogram
+
+TICKETS_ACCEPTED = Counter("triage_tickets_accepted", "Tickets stored and queued.", ["channel"])
+TICKETS_TRIAGED = Counter("triage_tickets_triaged", "Tickets taken through the whole journey.")
+TICKETS_FAILED = Counter("triage_tickets_failed", "Tickets whose job gave up.")
+ASSESSMENT_SECONDS = Histogram(
+    "triage_assessment_seconds",
+    "Seconds to read, route and answer one ticket.",
+    buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5),
+)
+REQUEST_SECONDS = Histogram(
+    "triage_request_seconds", "Seconds to answer a request of the REST API.", ["method", "path", "status"]
+)
+
+
+def set_up_logging(level: str = "info", *, as_json: bool = False) -> None:
+    """Log to stderr, so that stdout holds nothing but results; call once per process."""
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    renderer = (
+        structlog.processors.JSONRenderer()
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.format_exc_info, renderer]
+        if as_json
+        else [*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    formatter = structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(max(threshold, logging.WARNING))  # libraries: only what needs attention
+
+
+def seconds_since(began: float) -> float:
+    """Seconds since a ``time.perf_counter()`` reading."""
+    return time.perf_counter() - began

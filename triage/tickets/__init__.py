@@ -1,0 +1,1 @@
+"""What is a ticket, and where is its story kept?"""

@@ -1,0 +1,13 @@
+"""How are rows named so that their names sort by age?"""
+
+import secrets
+import time
+from uuid import UUID
+
+
+def new_id() -> str:
+    """A UUIDv7: 48 bits of milliseconds since 1970, then 74 random bits (RFC 9562, section 5.7)."""
+    milliseconds = time.time_ns() // 1_000_000
+    high = (milliseconds << 16) | (0x7 << 12) | secrets.randbits(12)
+    low = (0b10 << 62) | secrets.randbits(62)
+    return str(UUID(int=(high << 64) | low))

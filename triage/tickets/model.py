@@ -1,0 +1,138 @@
+"""Which values travel through the ticket's journey?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from kb import Abstention, Answer, FloatArray
+
+
+class TicketState(StrEnum):
+    """How far a stored ticket has come."""
+
+    ACCEPTED = "accepted"  # stored and queued; nobody has looked at it yet
+    TRIAGED = "triaged"  # read, routed and answered (or left, with reasons)
+    FAILED = "failed"  # the job gave up; the ticket says why and can be retried
+
+
+class Outcome(StrEnum):
+    """What is done about one field of a ticket."""
+
+    APPLY = "apply"  # the value is set: a rule says so, or it is certified to be right often enough
+    SUGGEST = "suggest"  # shown to the agent with its alternatives
+    LEAVE = "leave"  # nothing is claimed; a default value may stand in
+
+
+class DeliveryState(StrEnum):
+    """Whether the result has reached the channel it is meant for."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingTicket:
+    """A ticket as a channel hands it over.
+
+    ``delivery_id`` is the sender's own id of this message: the pair (source, delivery_id) is accepted once.
+    ``features`` are what the sender knows besides the text, for example product or site.
+    """
+
+    subject: str
+    body: str
+    requester: str = ""
+    channel: str = "rest"
+    source: str = "rest"
+    delivery_id: str | None = None
+    features: Mapping[str, str] = field(default_factory=dict)
+
+    def known_features(self) -> dict[str, str]:
+        """All metadata that a classifier may have been trained on, by name."""
+        return {**self.features, "requester": self.requester, "channel": self.channel}
+
+
+@dataclass(frozen=True, slots=True)
+class LabelProbability:
+    """A value of a field and the calibrated probability (0..1) that it is the right one."""
+
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the classifier thinks of one field.
+
+    ``ranked`` is best first, at most five. ``familiarity`` (0..1) says how much the ticket is like those the
+    model has seen: the share of the training tickets that were less familiar; low means out of scope.
+    ``evidence`` are the words that weighed most for the first label.
+    """
+
+    field: str
+    ranked: tuple[LabelProbability, ...]
+    familiarity: float
+    evidence: tuple[str, ...] = ()
+
+    @property
+    def top(self) -> LabelProbability:
+        """The most probable label."""
+        return self.ranked[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is done about one field, and why, in words."""
+
+    field: str
+    outcome: Outcome
+    value: str | None
+    probability: float | None
+    reason: str
+    rule: str | None = None
+    alternatives: tuple[LabelProbability, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What an agent says a field should have been."""
+
+    field: str
+    value: str
+    author: str
+    note: str = ""
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Understanding:
+    """What was read in a ticket: the cleaned text, its language, its vector (d,) and a prediction per field."""
+
+    text: str
+    language: str | None
+    vector: FloatArray
+    predictions: tuple[Prediction, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """The hashes and versions of all that made a decision."""
+
+    model_id: str | None
+    encoder_fingerprint: str
+    knowledge_snapshot: str
+    policy_digest: str
+    code_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """Everything the bot thinks of a ticket, and what it was made with; nothing is stored yet."""
+
+    understanding: Understanding
+    decisions: tuple[Decision, ...]
+    answer: Answer | Abstention
+    provenance: Provenance
+    seconds: float

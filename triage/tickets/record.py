@@ -1,0 +1,105 @@
+"""How does an assessment become rows? Nothing here commits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from kb import Abstention, Answer
+from triage.db.tables import AnswerRow, CitationRow, DecisionRow, PredictionRow, RunRow
+from triage.tickets.ids import new_id
+from triage.tickets.model import Assessment, Decision, LabelProbability, Prediction
+
+
+def record_run(session: Session, ticket_id: str, number: int, assessment: Assessment, now: datetime) -> str:
+    """Write pass ``number`` of the ticket and return the run's id.
+
+    Raises SQLAlchemy's ``IntegrityError`` at the flush where that pass was recorded before: it counts once.
+    """
+    run_id = new_id()
+    understanding = assessment.understanding
+    session.add(
+        RunRow(
+            id=run_id,
+            ticket_id=ticket_id,
+            number=number,
+            **asdict(assessment.provenance),
+            text=understanding.text,
+            language=understanding.language,
+            seconds=assessment.seconds,
+            finished_at=now,
+        )
+    )
+    session.flush()
+    session.add_all(
+        _prediction(run_id, i, prediction) for i, prediction in enumerate(understanding.predictions)
+    )
+    session.add_all(_decision(run_id, i, decision) for i, decision in enumerate(assessment.decisions))
+    session.add(_answer(run_id, assessment.answer))
+    session.flush()
+    if isinstance(assessment.answer, Answer):
+        session.add_all(_citations(run_id, assessment.answer))
+    return run_id
+
+
+def _prediction(run_id: str, ordinal: int, prediction: Prediction) -> PredictionRow:
+    return PredictionRow(
+        run_id=run_id,
+        field=prediction.field,
+        ordinal=ordinal,
+        ranked=_labels(prediction.ranked),
+        familiarity=prediction.familiarity,
+        evidence=list(prediction.evidence),
+    )
+
+
+def _decision(run_id: str, ordinal: int, decision: Decision) -> DecisionRow:
+    return DecisionRow(
+        run_id=run_id,
+        field=decision.field,
+        ordinal=ordinal,
+        outcome=decision.outcome.value,
+        value=decision.value,
+        probability=decision.probability,
+        reason=decision.reason,
+        rule=decision.rule,
+        alternatives=_labels(decision.alternatives),
+    )
+
+
+def _labels(ranked: Sequence[LabelProbability]) -> list[dict[str, object]]:
+    return [asdict(label) for label in ranked]
+
+
+def _answer(run_id: str, said: Answer | Abstention) -> AnswerRow:
+    if isinstance(said, Answer):
+        return AnswerRow(run_id=run_id, probability=said.probability, snapshot=said.snapshot, nearest=[])
+    return AnswerRow(
+        run_id=run_id,
+        probability=said.probability,
+        reason=said.reason.value,
+        explanation=said.explanation,
+        snapshot=said.snapshot,
+        nearest=[{"article_id": h.article_id, "title": h.title, "score": h.score} for h in said.nearest],
+    )
+
+
+def _citations(run_id: str, said: Answer) -> list[CitationRow]:
+    return [
+        CitationRow(
+            run_id=run_id,
+            ordinal=ordinal,
+            article_id=citation.article_id,
+            title=citation.title,
+            url=citation.url,
+            heading_path=list(citation.heading_path),
+            start=citation.start,
+            end=citation.end,
+            text=citation.text,
+            article_digest=citation.article_digest,
+        )
+        for ordinal, citation in enumerate(said.citations)
+    ]

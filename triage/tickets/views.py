@@ -1,0 +1,108 @@
+"""How does an assessment look as JSON? The same shape for the CLI, the REST API and stored stories."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from kb import Abstention, Answer, Citation
+from triage.db.tables import AnswerRow, RunRow, TicketRow
+from triage.tickets.model import Assessment, IncomingTicket
+
+Json = dict[str, object]
+
+
+def assessment_view(ticket: IncomingTicket, assessment: Assessment) -> Json:
+    """Everything about one assessment, ready for JSON."""
+    understanding = assessment.understanding
+    return {
+        "id": ticket.delivery_id,
+        "subject": ticket.subject,
+        "text": understanding.text,
+        "language": understanding.language,
+        "predictions": [asdict(prediction) for prediction in understanding.predictions],
+        "decisions": [asdict(decision) for decision in assessment.decisions],
+        "answer": answer_view(assessment.answer),
+        "provenance": asdict(assessment.provenance),
+        "seconds": assessment.seconds,
+    }
+
+
+def answer_view(said: Answer | Abstention) -> Json:
+    """An answer or an abstention, ready for JSON: ``answered`` tells which."""
+    if isinstance(said, Answer):
+        return {
+            "answered": True,
+            "text": said.text,
+            "probability": said.probability,
+            "citations": citations_view(said.citations),
+            "snapshot": said.snapshot,
+        }
+    return {
+        "answered": False,
+        "reason": said.reason.value,
+        "explanation": said.explanation,
+        "probability": said.probability,
+        "nearest": [{"article_id": h.article_id, "title": h.title, "score": h.score} for h in said.nearest],
+        "snapshot": said.snapshot,
+    }
+
+
+def citations_view(citations: Sequence[Citation]) -> list[Json]:
+    """Citations, ready for JSON."""
+    return [asdict(citation) for citation in citations]
+
+
+def story_view(row: TicketRow) -> Json:
+    """The whole stored story of a ticket, ready for JSON."""
+    return {
+        **_columns(row, "id", "source", "delivery_id", "channel", "requester", "subject", "body", "features"),
+        **_columns(row, "state", "failure", "received_at"),
+        "runs": [run_view(run) for run in row.runs],
+        "corrections": [
+            _columns(correction, "id", "field", "value", "previous", "author", "note", "created_at")
+            for correction in row.corrections
+        ],
+    }
+
+
+def run_view(run: RunRow) -> Json:
+    """One pass over a ticket, ready for JSON."""
+    return {
+        **_columns(run, "number", "text", "language", "seconds", "finished_at"),
+        "predictions": [_columns(p, "field", "ranked", "familiarity", "evidence") for p in run.predictions],
+        "decisions": [
+            _columns(d, "field", "outcome", "value", "probability", "reason", "rule", "alternatives")
+            for d in run.decisions
+        ],
+        "answer": stored_answer_view(run.answer) if run.answer else None,
+        "deliveries": [
+            _columns(d, "channel", "state", "attempts", "detail", "created_at", "delivered_at")
+            for d in run.deliveries
+        ],
+        "provenance": _columns(
+            run, "model_id", "encoder_fingerprint", "knowledge_snapshot", "policy_digest", "code_version"
+        ),
+    }
+
+
+def stored_answer_view(row: AnswerRow) -> Json:
+    """A stored answer or abstention in the shape of ``answer_view``."""
+    if row.reason is not None:
+        view = _columns(row, "reason", "explanation", "probability", "nearest", "snapshot")
+        return {"answered": False, **view}
+    citations = [
+        _columns(c, "article_id", "title", "url", "heading_path", "start", "end", "text", "article_digest")
+        for c in row.citations
+    ]
+    text = "\n\n".join(citation.text for citation in row.citations)
+    return {
+        "answered": True,
+        "text": text,
+        "citations": citations,
+        **_columns(row, "probability", "snapshot"),
+    }
+
+
+def _columns(row: object, *names: str) -> Json:
+    return {name: getattr(row, name) for name in names}
