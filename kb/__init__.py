@@ -1,7 +1,52 @@
 """The knowledge base: articles in, cited passages out. It knows nothing of tickets."""
 
-from kb.articles import FloatArray, Progress
-from kb.embedding import Encoder, load_encoder, prepare_encoder
-from kb.errors import KnowledgeError
+from kb.articles import (
+    Abstention,
+    AbstentionReason,
+    Answer,
+    Article,
+    Citation,
+    FloatArray,
+    Hit,
+    Problem,
+    Progress,
+    SyncReport,
+)
+from kb.embedding import Encoder, EncoderCard, load_encoder, prepare_encoder
+from kb.errors import (
+    EncoderUnavailable,
+    KnowledgeError,
+    ModelDamaged,
+    ModelMissing,
+    SnapshotDamaged,
+    SnapshotMismatch,
+    SourceUnreadable,
+)
+from kb.evaluation import evaluate_retrieval
+from kb.knowledge import KnowledgeBase
 
-__all__ = ["Encoder", "FloatArray", "KnowledgeError", "Progress", "load_encoder", "prepare_encoder"]
+__all__ = [
+    "Abstention",
+    "AbstentionReason",
+    "Answer",
+    "Article",
+    "Citation",
+    "Encoder",
+    "EncoderCard",
+    "EncoderUnavailable",
+    "FloatArray",
+    "Hit",
+    "KnowledgeBase",
+    "KnowledgeError",
+    "ModelDamaged",
+    "ModelMissing",
+    "Problem",
+    "Progress",
+    "SnapshotDamaged",
+    "SnapshotMismatch",
+    "SourceUnreadable",
+    "SyncReport",
+    "evaluate_retrieval",
+    "load_encoder",
+    "prepare_encoder",
+]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -11,3 +15,120 @@ FloatArray = npt.NDArray[np.float32]
 
 Progress = Callable[[int, int], None]
 """``report(done, total)``, called from the working thread."""
+
+PUBLIC = "public"
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """An article; ``text`` is readable Markdown, and every offset of the knowledge base counts its characters.
+
+    ``audience`` is ``public``, ``internal`` or the name of a group; ``source`` is ``api`` or the folder it was
+    synced from, and only a sync of that folder takes it away again.
+    """
+
+    id: str
+    title: str
+    text: str
+    url: str | None = None
+    audience: str = PUBLIC
+    language: str | None = None
+    updated: date | None = None
+    review_by: date | None = None
+    tags: tuple[str, ...] = ()
+    source: str = "api"
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what a citation depends on: title and text."""
+        return hashlib.sha256(f"{self.title}\n{self.text}".encode("utf-8", "replace")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A stretch of an article under one heading: ``text[start:end]`` of it, without the heading itself."""
+
+    article_id: str
+    start: int
+    end: int
+    heading_path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Verbatim words and where they stand: ``text == article.text[start:end]`` while the digest is the same."""
+
+    article_id: str
+    title: str
+    url: str | None
+    heading_path: tuple[str, ...]
+    start: int
+    end: int
+    text: str
+    article_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An article that was found, with its best passage; ``score`` (0..1) compares hits of one search only."""
+
+    article_id: str
+    title: str
+    score: float
+    citation: Citation
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Words of an article that answer a question, and the probability that they do."""
+
+    citations: tuple[Citation, ...]
+    probability: float
+    snapshot: str
+
+    @property
+    def text(self) -> str:
+        """All the spans, verbatim, a blank line between them."""
+        return "\n\n".join(citation.text for citation in self.citations)
+
+
+class AbstentionReason(StrEnum):
+    """Why there is no answer."""
+
+    NOTHING_FOUND = "nothing_found"
+    NOT_SURE = "not_sure"
+    ONLY_INTERNAL = "only_internal"
+    EMPTY_QUESTION = "empty_question"
+    EMPTY_KNOWLEDGE_BASE = "empty_knowledge_base"
+
+
+@dataclass(frozen=True, slots=True)
+class Abstention:
+    """No answer: the reason, a sentence for people, and the articles that came nearest."""
+
+    reason: AbstentionReason
+    explanation: str
+    probability: float | None
+    nearest: tuple[Hit, ...]
+    snapshot: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something in a source that could not be read as it was meant."""
+
+    path: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class SyncReport:
+    """What a sync changed; counts are articles but for ``embedded_passages``."""
+
+    added: int
+    updated: int
+    removed: int
+    unchanged: int
+    embedded_passages: int
+    problems: tuple[Problem, ...]
+    snapshot: str

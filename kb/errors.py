@@ -21,3 +21,15 @@ class ModelMissing(KnowledgeError):
 
 class ModelDamaged(KnowledgeError):
     """A file of the prepared encoder is missing or altered."""
+
+
+class SourceUnreadable(KnowledgeError):
+    """A folder or a file of articles or queries cannot be read as what it should be."""
+
+
+class SnapshotDamaged(KnowledgeError):
+    """A file of the stored knowledge base is missing, cut short or altered."""
+
+
+class SnapshotMismatch(KnowledgeError):
+    """The stored knowledge base was made with another encoder or by another version."""

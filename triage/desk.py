@@ -54,9 +54,7 @@ class Desk:
         self.knowledge = knowledge
         self._audiences = audiences
         self._lock = threading.Lock()
-        self._model: _Watched[Classifier | None] = _Watched(
-            models / "champion", lambda _: self._load_champion(models)
-        )
+        self._model: _Watched[Classifier | None] = _Watched(models / "champion", lambda _: self._load_champion(models))
         self._policy: _Watched[Policy] = _Watched(policy_file, read_policy)
         self._loaded: Loaded | None = None
 
@@ -87,9 +85,7 @@ class Desk:
         return classifier
 
     def _assemble(self, classifier: Classifier | None, policy: Policy) -> Loaded:
-        return Loaded(
-            self.encoder, self.knowledge, classifier, policy, _clear(classifier, policy), self._audiences
-        )
+        return Loaded(self.encoder, self.knowledge, classifier, policy, _clear(classifier, policy), self._audiences)
 
 
 def _clear(classifier: Classifier | None, policy: Policy) -> Clearance:

@@ -83,9 +83,7 @@ def _row(incoming: IncomingTicket) -> dict[str, object]:
         "requester": incoming.requester.replace("\0", ""),
         "subject": incoming.subject.replace("\0", "\N{REPLACEMENT CHARACTER}"),
         "body": incoming.body.replace("\0", "\N{REPLACEMENT CHARACTER}"),
-        "features": {
-            key.replace("\0", ""): value.replace("\0", "") for key, value in incoming.features.items()
-        },
+        "features": {key.replace("\0", ""): value.replace("\0", "") for key, value in incoming.features.items()},
     }
     canonical = json.dumps(content, sort_keys=True, ensure_ascii=False)
     return {
@@ -109,9 +107,7 @@ def _insert_once(session: Session, row: dict[str, object]) -> bool:
 
 def _repeated(session: Session, incoming: IncomingTicket, digest: object) -> Acceptance:
     known = session.scalars(
-        select(TicketRow).where(
-            TicketRow.source == incoming.source, TicketRow.delivery_id == incoming.delivery_id
-        )
+        select(TicketRow).where(TicketRow.source == incoming.source, TicketRow.delivery_id == incoming.delivery_id)
     ).one()
     if known.digest != digest:
         raise Conflict(

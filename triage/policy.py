@@ -104,9 +104,7 @@ def read_policy(path: Path) -> Policy:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Misconfigured(f"The policy file {path} is not valid TOML: {error}.") from error
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()
-        )
+        wrong = "; ".join(f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors())
         raise Misconfigured(
             f"The policy file {path} is wrong ({wrong}). docs/reference/policy.md lists all keys."
         ) from error

@@ -39,9 +39,7 @@ class Settings(BaseSettings):
     threads: int | None = Field(
         default=None, ge=1, description="Processor threads of the encoder. Default: one for each core."
     )
-    workers: int = Field(
-        default=2, ge=1, le=64, description="Tickets that one worker process looks at side by side."
-    )
+    workers: int = Field(default=2, ge=1, le=64, description="Tickets that one worker process looks at side by side.")
     poll_interval_s: float = Field(
         default=0.1, gt=0, le=60, description="Seconds between two looks of a worker at its queue."
     )
@@ -123,8 +121,7 @@ def read_settings(**overrides: object) -> Settings:
         return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks the values itself
     except ValidationError as error:
         wrong = "; ".join(
-            f"TRIAGE_{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
-            for item in error.errors()
+            f"TRIAGE_{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}" for item in error.errors()
         )
         raise Misconfigured(
             f"A setting is wrong ({wrong}). See docs/reference/settings.md for what each takes."

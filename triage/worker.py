@@ -185,9 +185,7 @@ class Worker:
         dead = self._dead_workers()
         if not dead:
             return
-        jobs = DBOS.list_workflows(
-            executor_id=list(dead), status="PENDING", load_input=False, load_output=False
-        )
+        jobs = DBOS.list_workflows(executor_id=list(dead), status="PENDING", load_input=False, load_output=False)
         if jobs:
             DBOS.resume_workflows([job.workflow_id for job in jobs], queue_name=QUEUE)
         # Forgotten last: a takeover that is itself cut short is begun again by the next worker.

@@ -37,17 +37,13 @@ class ServingEncoder:
     installed or ``precise`` is asked for, on onnxruntime in fp32 (1.9 times).
     """
 
-    def __init__(
-        self, folder: Path, card: EncoderCard, *, threads: int | None = None, precise: bool = False
-    ) -> None:
+    def __init__(self, folder: Path, card: EncoderCard, *, threads: int | None = None, precise: bool = False) -> None:
         self.card = card
         self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
         # The file may say 128 and padding to the batch; both are set here.
         self._tokenizer.enable_truncation(card.max_tokens)
         self._tokenizer.no_padding()
-        self._run = (None if precise else _openvino(folder / GRAPH, threads)) or _onnxruntime(
-            folder / GRAPH, threads
-        )
+        self._run = (None if precise else _openvino(folder / GRAPH, threads)) or _onnxruntime(folder / GRAPH, threads)
 
     @property
     def dimension(self) -> int:

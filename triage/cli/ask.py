@@ -84,14 +84,10 @@ def _show_whole(ticket: IncomingTicket, assessment: Assessment) -> None:
     title = ticket.subject or " ".join(ticket.body.split())[:70]
     out.rule(f"[bold]{escape(title)}", align="left")
     for decision in assessment.decisions:
-        out.print(
-            f"[bold]{escape(decision.field)}[/] {decision_cell(decision)}  [dim]{escape(decision.reason)}[/]"
-        )
+        out.print(f"[bold]{escape(decision.field)}[/] {decision_cell(decision)}  [dim]{escape(decision.reason)}[/]")
     for prediction in assessment.understanding.predictions:
         if prediction.evidence:
-            out.print(
-                f"[dim]{escape(prediction.field)} because of: {escape(', '.join(prediction.evidence))}[/]"
-            )
+            out.print(f"[dim]{escape(prediction.field)} because of: {escape(', '.join(prediction.evidence))}[/]")
     show_answer(assessment.answer)
     out.print()
 

@@ -99,9 +99,7 @@ def sync_folder(settings: Settings, path: Path, *, rebuild: bool = False) -> Syn
     """Sync a folder into the knowledge base, with a progress bar."""
     encoder = open_encoder(settings)
     with progress("Indexing articles") as report:
-        return KnowledgeBase.open(settings.knowledge_folder, encoder).sync(
-            path, rebuild=rebuild, progress=report
-        )
+        return KnowledgeBase.open(settings.knowledge_folder, encoder).sync(path, rebuild=rebuild, progress=report)
 
 
 def show_report(report: SyncReport) -> None:

@@ -11,9 +11,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON obj
 TextColumns = Annotated[
     list[str], typer.Option("--text", help="Column with text; give it again for more, in reading order.")
 ]
-LabelColumns = Annotated[
-    list[str], typer.Option("--label", help="Column to predict; give it again for more fields.")
-]
+LabelColumns = Annotated[list[str], typer.Option("--label", help="Column to predict; give it again for more fields.")]
 FeatureColumns = Annotated[
     list[str] | None,
     typer.Option("--feature", help="Column with metadata, such as the requester; give it again for more."),
@@ -23,7 +21,5 @@ FeatureColumns = Annotated[
 def settings_for_command() -> Settings:
     """The settings, with logging set up; for one-off commands only warnings are logged."""
     settings = read_settings()
-    set_up_logging(
-        "warning" if settings.log_level == "info" else settings.log_level, as_json=settings.log_json
-    )
+    set_up_logging("warning" if settings.log_level == "info" else settings.log_level, as_json=settings.log_json)
     return settings

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import threading
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -98,30 +99,33 @@ def listen(settings: Settings) -> socket.socket:
     return listener
 
 
-def serve_app(app: App, listener: socket.socket, *, with_worker: bool) -> None:
-    """Serve until Ctrl-C or SIGTERM, then finish what is in hand."""
+def serve_app(
+    app: App,
+    listener: socket.socket,
+    *,
+    with_worker: bool,
+    meanwhile: Callable[[], None] = lambda: None,
+    forever: bool = True,
+) -> None:
+    """Serve until Ctrl-C or SIGTERM, then finish what is in hand; ``meanwhile`` runs before the API answers."""
     import uvicorn
 
     from triage.web import create_app
 
-    web = create_app(
-        settings=app.settings, engine=app.engine, sessions=app.sessions, desk=app.desk, jobs=app.jobs
-    )
+    app.desk.current()  # what is wrong with the model or the policy is said before anything is served
+    web = create_app(settings=app.settings, engine=app.engine, sessions=app.sessions, desk=app.desk, jobs=app.jobs)
     config = uvicorn.Config(
-        web,
-        log_config=None,
-        access_log=False,
-        timeout_keep_alive=15,
-        timeout_graceful_shutdown=10,
-        server_header=False,
+        web, log_config=None, access_log=False, timeout_keep_alive=15, timeout_graceful_shutdown=10, server_header=False
     )
     running = app.worker() if with_worker else None
-    if running:
-        running.start()
     try:
-        host, port = listener.getsockname()[:2]
-        note(f"Serving on http://{host}:{port} (Ctrl-C stops).")
-        uvicorn.Server(config).run(sockets=[listener])
+        if running:
+            running.start()
+        meanwhile()
+        if forever:
+            host, port = listener.getsockname()[:2]
+            note(f"Serving on http://{host}:{port} (Ctrl-C stops).")
+            uvicorn.Server(config).run(sockets=[listener])
     finally:
         if running:
             running.close()

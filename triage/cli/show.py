@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
 
 from rich.console import Console
 from rich.markup import escape
@@ -19,7 +18,9 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from triage.tickets.model import Outcome
+from kb import Citation
+from triage.db.tables import CitationRow, DecisionRow
+from triage.tickets.model import Decision, Outcome
 
 out = Console()
 err = Console(stderr=True)
@@ -29,32 +30,8 @@ MARKS = {
     Outcome.SUGGEST.value: ("yellow", "?"),
     Outcome.LEAVE.value: ("dim", "–"),
 }
-LEGEND = (
-    "[green]✔ applied[/]  [yellow]? suggested[/]  [dim]– left[/]   (the number is the calibrated probability)"
-)
+LEGEND = "[green]✔ applied[/]  [yellow]? suggested[/]  [dim]– left[/]   (the number is the calibrated probability)"
 ANSWER_CHARACTERS = 90
-
-
-class Decided(Protocol):
-    """A decision, stored or fresh."""
-
-    @property
-    def outcome(self) -> str: ...
-    @property
-    def value(self) -> str | None: ...
-    @property
-    def probability(self) -> float | None: ...
-    @property
-    def rule(self) -> str | None: ...
-
-
-class Cited(Protocol):
-    """A citation, stored or fresh."""
-
-    @property
-    def text(self) -> str: ...
-    @property
-    def title(self) -> str: ...
 
 
 def complain(sentence: str) -> None:
@@ -87,7 +64,7 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bars.update(task, completed=done, total=total)
 
 
-def decision_cell(decision: Decided) -> str:
+def decision_cell(decision: Decision | DecisionRow) -> str:
     """A decision in a table cell: mark, value and probability, or the rule that set it."""
     colour, mark = MARKS[str(decision.outcome)]
     value = escape(decision.value or "")
@@ -97,7 +74,7 @@ def decision_cell(decision: Decided) -> str:
     return f"[{colour}]{mark} {value}{number}[/]"
 
 
-def answer_cell(citations: Sequence[Cited], probability: float | None, explanation: str | None) -> str:
+def answer_cell(citations: Sequence[Citation | CitationRow], probability: float | None, explanation: str | None) -> str:
     """An answer's first line with its citation, or why there is none."""
     if not citations:
         return f"[dim]{escape(_shorten(explanation or 'No answer.'))}[/]"

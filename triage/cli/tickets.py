@@ -147,9 +147,7 @@ def watch(sessions: sessionmaker[Session], ids: Sequence[str], *, timeout_s: flo
                 live.update(stories_table(rows))
             time.sleep(0.25)
     if waiting:
-        err.print(
-            f"{waiting} of {len(ids)} tickets are still waiting; is a `triage serve` or `triage worker` running?"
-        )
+        err.print(f"{waiting} of {len(ids)} tickets are still waiting; is a `triage serve` or `triage worker` running?")
     return not waiting
 
 
@@ -195,13 +193,9 @@ def _show_story(row: TicketRow) -> None:
 
 
 def _show_run(run: RunRow) -> None:
-    out.rule(
-        f"[dim]pass {run.number}, {run.seconds * 1000:.0f} ms, model {run.model_id or 'none'}", align="left"
-    )
+    out.rule(f"[dim]pass {run.number}, {run.seconds * 1000:.0f} ms, model {run.model_id or 'none'}", align="left")
     for decision in run.decisions:
-        out.print(
-            f"[bold]{escape(decision.field)}[/] {decision_cell(decision)}  [dim]{escape(decision.reason)}[/]"
-        )
+        out.print(f"[bold]{escape(decision.field)}[/] {decision_cell(decision)}  [dim]{escape(decision.reason)}[/]")
     answer = run.answer
     if answer is None or not answer.citations:
         out.print(f"[yellow]No answer:[/] {escape((answer.explanation if answer else None) or '')}")

@@ -34,9 +34,7 @@ def record_run(session: Session, ticket_id: str, number: int, assessment: Assess
         )
     )
     session.flush()
-    session.add_all(
-        _prediction(run_id, i, prediction) for i, prediction in enumerate(understanding.predictions)
-    )
+    session.add_all(_prediction(run_id, i, prediction) for i, prediction in enumerate(understanding.predictions))
     session.add_all(_decision(run_id, i, decision) for i, decision in enumerate(assessment.decisions))
     session.add(_answer(run_id, assessment.answer))
     session.flush()

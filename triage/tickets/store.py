@@ -85,9 +85,7 @@ def begin_attempt(session: Session, ticket_id: str) -> int:
 
 def mark(session: Session, ticket_id: str, state: TicketState, failure: str | None = None) -> None:
     """Set how far the ticket has come, and why it failed where it did."""
-    session.execute(
-        update(TicketRow).where(TicketRow.id == ticket_id).values(state=state.value, failure=failure)
-    )
+    session.execute(update(TicketRow).where(TicketRow.id == ticket_id).values(state=state.value, failure=failure))
 
 
 def add_correction(session: Session, ticket_id: str, correction: Correction) -> CorrectionRow:

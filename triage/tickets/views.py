@@ -77,8 +77,7 @@ def run_view(run: RunRow) -> Json:
         ],
         "answer": stored_answer_view(run.answer) if run.answer else None,
         "deliveries": [
-            _columns(d, "channel", "state", "attempts", "detail", "created_at", "delivered_at")
-            for d in run.deliveries
+            _columns(d, "channel", "state", "attempts", "detail", "created_at", "delivered_at") for d in run.deliveries
         ],
         "provenance": _columns(
             run, "model_id", "encoder_fingerprint", "knowledge_snapshot", "policy_digest", "code_version"

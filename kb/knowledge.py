@@ -1,0 +1,269 @@
+"""What can one do with a knowledge base? Fill it, search it, ask it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from kb import store
+from kb.answering import hits, reply, shipped_gate
+from kb.articles import (
+    PUBLIC,
+    Abstention,
+    AbstentionReason,
+    Answer,
+    Article,
+    FloatArray,
+    Hit,
+    Passage,
+    Progress,
+    SyncReport,
+)
+from kb.chunking import LONGEST, article_text, passage_text, split
+from kb.embedding import Encoder
+from kb.errors import SourceUnreadable
+from kb.retrieval import LEXICAL_WEIGHT, Retriever
+from kb.sources.folder import MAX_BYTES, read_folder
+from kb.store import Snapshot
+from kb.vectors import kind_for
+
+# A question is cut here before it is searched for: what follows is a log or a quoted history.
+MAX_QUESTION_CHARACTERS = 20_000
+
+
+class KnowledgeBase:
+    """Articles on disk, searched in memory. Safe to use from several threads and processes.
+
+    Every change publishes a new snapshot; readers keep the one they began with.
+    """
+
+    def __init__(self, folder: Path, encoder: Encoder, snapshot: Snapshot) -> None:
+        self._folder = folder
+        self._encoder = encoder
+        self._lock = threading.Lock()
+        self._state = (snapshot, _retriever(snapshot))
+
+    @classmethod
+    def open(cls, folder: Path, encoder: Encoder, *, ignore_damage: bool = False) -> KnowledgeBase:
+        """Open the knowledge base in a folder, empty where there is none yet.
+
+        Raises ``SnapshotDamaged`` or ``SnapshotMismatch``; with ``ignore_damage`` (before a rebuild) it is
+        opened as empty then.
+        """
+        name = store.current_name(folder)
+        if name is None or ignore_damage:
+            return cls(folder, encoder, store.empty(encoder.dimension))
+        return cls(folder, encoder, store.load(folder, name, encoder.fingerprint))
+
+    @property
+    def snapshot(self) -> str:
+        """The name of the snapshot that is searched."""
+        return self._state[0].name
+
+    @property
+    def passages(self) -> int:
+        """How many passages there are."""
+        return len(self._state[0].passages)
+
+    def articles(self) -> Sequence[Article]:
+        """All articles, sorted by id."""
+        return self._state[0].articles
+
+    def article(self, article_id: str) -> Article | None:
+        """One article, or None where there is no such."""
+        return next((article for article in self.articles() if article.id == article_id), None)
+
+    def refresh(self) -> bool:
+        """Take over what another process has published; True where there was something. One small read."""
+        name = store.current_name(self._folder)
+        if name is None or name == self.snapshot:
+            return False
+        with self._lock:
+            self._load(name)
+        return True
+
+    def sync(self, source: Path, *, rebuild: bool = False, progress: Progress | None = None) -> SyncReport:
+        """Make the articles of a folder those of the knowledge base; only what has changed is embedded.
+
+        Articles that came from elsewhere stay, but for a rebuild, which begins from nothing. Raises
+        ``SourceUnreadable`` where the folder is not there.
+        """
+        read, problems = read_folder(source)
+        name = source.resolve().name
+        with self._lock, store.alone(self._folder):
+            before = store.empty(self._encoder.dimension) if rebuild else self._latest()
+            old = {article.id: article for article in before.articles}
+            new = {article.id: article for article in read}
+            kept = {article_id: article for article_id, article in old.items() if article.source != name}
+            embedded = self._publish(before, [*(kept | new).values()], progress)
+            mine = {article_id for article_id, article in old.items() if article.source == name}
+            return SyncReport(
+                added=len(new.keys() - old.keys()),
+                updated=sum(old[i] != new[i] for i in new.keys() & old.keys()),
+                removed=len(mine - new.keys()),
+                unchanged=sum(old[i] == new[i] for i in new.keys() & old.keys()),
+                embedded_passages=embedded,
+                problems=tuple(problems),
+                snapshot=self.snapshot,
+            )
+
+    def put(self, article: Article) -> bool:
+        """Add or replace one article, in force at once; True where it is new. Raises ``SourceUnreadable``."""
+        if not article.text.strip() or len(article.text) > MAX_BYTES:
+            raise SourceUnreadable(f"An article needs a text of 1 to {MAX_BYTES:,} characters.")
+        with self._lock, store.alone(self._folder):
+            before = self._latest()
+            others = [known for known in before.articles if known.id != article.id]
+            self._publish(before, [*others, article])
+            return len(others) == len(before.articles)
+
+    def delete(self, article_id: str) -> bool:
+        """Remove one article, in force at once; False where there was none."""
+        with self._lock, store.alone(self._folder):
+            before = self._latest()
+            others = [known for known in before.articles if known.id != article_id]
+            if len(others) < len(before.articles):
+                self._publish(before, others)
+            return len(others) < len(before.articles)
+
+    def search(
+        self,
+        query: str,
+        *,
+        limit: int = 10,
+        audiences: Collection[str] | None = None,
+        language: str | None = None,
+        query_vector: FloatArray | None = None,
+    ) -> list[Hit]:
+        """The best articles, each once with its best passage, best first; for all audiences unless some are given."""
+        _, retriever = self._state
+        query = query[:MAX_QUESTION_CHARACTERS].strip()
+        if retriever is None or not query:
+            return []
+        vector = self._vector(query, query_vector)
+        return list(hits(retriever, retriever.rank(query, vector, audiences=audiences, language=language), limit))
+
+    def answer(
+        self,
+        question: str,
+        *,
+        audiences: Collection[str] = (PUBLIC,),
+        language: str | None = None,
+        query_vector: FloatArray | None = None,
+    ) -> Answer | Abstention:
+        """Verbatim, cited words for the audiences, or why there are none."""
+        snapshot, retriever = self._state
+        question = question[:MAX_QUESTION_CHARACTERS].strip()
+        if refusal := _refusal(question, retriever, snapshot.name):
+            return refusal
+        assert retriever is not None  # _refusal has seen to it
+        vector = self._vector(question, query_vector)
+
+        def said(to: Collection[str] | None) -> Answer | Abstention:
+            ranked = retriever.rank(question, vector, audiences=to, language=language)
+            return reply(retriever, question, vector, ranked, gate=shipped_gate(), snapshot=snapshot.name)
+
+        public = said(audiences)
+        if isinstance(public, Abstention) and retriever.audiences - set(audiences) and isinstance(said(None), Answer):
+            explanation = "Only articles that are not for this audience answer this; an agent can look them up."
+            return replace(public, reason=AbstentionReason.ONLY_INTERNAL, explanation=explanation)
+        return public
+
+    def _vector(self, text: str, given: FloatArray | None) -> FloatArray:
+        return self._encoder.encode([text])[0] if given is None else given
+
+    def _latest(self) -> Snapshot:
+        """What is in force on disk: another process may have published since. The caller holds both locks."""
+        name = store.current_name(self._folder)
+        if name is not None and name != self.snapshot:
+            self._load(name)
+        return self._state[0]
+
+    def _load(self, name: str) -> None:
+        snapshot = store.load(self._folder, name, self._encoder.fingerprint)
+        self._state = (snapshot, _retriever(snapshot))
+
+    def _publish(self, before: Snapshot, articles: Iterable[Article], progress: Progress | None = None) -> int:
+        """Put these articles in force; returns how many passages had to be embedded."""
+        wanted = tuple(sorted(articles, key=lambda article: article.id))
+        if wanted == before.articles and before.name != "empty":
+            return 0
+        snapshot, embedded = _embedded(before, wanted, self._encoder, progress)
+        settings = {
+            "longest_passage": LONGEST,
+            "lexical_weight": LEXICAL_WEIGHT,
+            "index": kind_for(len(snapshot.passages)),
+        }
+        name = store.publish(self._folder, snapshot, self._encoder.fingerprint, settings)
+        snapshot = replace(snapshot, name=name)
+        self._state = (snapshot, _retriever(snapshot))
+        return embedded
+
+
+def _retriever(snapshot: Snapshot) -> Retriever | None:
+    if not snapshot.passages:
+        return None
+    return Retriever(snapshot.articles, snapshot.passages, snapshot.article_vectors, snapshot.passage_vectors)
+
+
+def _refusal(question: str, retriever: Retriever | None, snapshot: str) -> Abstention | None:
+    if retriever is None:
+        explanation = "The knowledge base is empty. Fill it with: triage kb sync PATH"
+        return Abstention(AbstentionReason.EMPTY_KNOWLEDGE_BASE, explanation, None, (), snapshot)
+    if not any(character.isalnum() for character in question):
+        explanation = "There are no words to look for."
+        return Abstention(AbstentionReason.EMPTY_QUESTION, explanation, None, (), snapshot)
+    return None
+
+
+def _embedded(
+    before: Snapshot, articles: Sequence[Article], encoder: Encoder, progress: Progress | None
+) -> tuple[Snapshot, int]:
+    """The snapshot of these articles; vectors of texts that ``before`` has are taken from there."""
+    old = {article.id: article for article in before.articles}
+    passages: list[Passage] = []
+    texts: list[str] = []
+    for article in articles:
+        own = split(article)
+        passages += own
+        texts += [article_text(article), *(passage_text(article, passage) for passage in own)]
+    known = _known_vectors(before, [article for article in articles if old.get(article.id) == article])
+    missing = [text for text in dict.fromkeys(texts) if text not in known]
+    known |= dict(zip(missing, encoder.encode(missing, progress=progress), strict=True))
+    vectors = [known[text] for text in texts]
+    firsts = _first_positions(articles, passages)
+    is_article = np.zeros(len(texts), dtype=np.bool_)
+    is_article[firsts] = True
+    stacked = np.array(vectors, dtype=np.float32).reshape(len(texts), encoder.dimension)
+    snapshot = Snapshot("new", tuple(articles), tuple(passages), stacked[is_article], stacked[~is_article])
+    return snapshot, len(set(missing) & {text for text, first in zip(texts, is_article, strict=True) if not first})
+
+
+def _first_positions(articles: Sequence[Article], passages: Sequence[Passage]) -> list[int]:
+    """Where each article's own text stands among the texts: before those of its passages."""
+    counts = {article.id: 0 for article in articles}
+    for passage in passages:
+        counts[passage.article_id] += 1
+    positions, position = [], 0
+    for article in articles:
+        positions.append(position)
+        position += 1 + counts[article.id]
+    return positions
+
+
+def _known_vectors(before: Snapshot, unchanged: Sequence[Article]) -> dict[str, FloatArray]:
+    """The vectors of unchanged articles and of their passages, by the text that was embedded."""
+    wanted = {article.id: article for article in unchanged}
+    known = {
+        article_text(article): before.article_vectors[row]
+        for row, article in enumerate(before.articles)
+        if article.id in wanted
+    }
+    for row, passage in enumerate(before.passages):
+        if article := wanted.get(passage.article_id):
+            known[passage_text(article, passage)] = before.passage_vectors[row]
+    return known

@@ -1,0 +1,88 @@
+"""Which articles have the query's words?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import tantivy
+
+from kb.articles import Article
+
+# A title's word counts as much as four of the body: the best single lexical setting on judged queries.
+TITLE_WEIGHT = 4.0
+# Words of a query that are looked up. A long ticket repeats itself; its first words say what it is about.
+MAX_QUERY_WORDS = 120
+MAX_QUERY_CHARACTERS = 20_000
+# Memory of the writer, in bytes; tantivy takes 15 MB at least for each thread.
+WRITER_BYTES = 15_000_000
+STEMMERS = {
+    "da": "danish", "de": "german", "en": "english", "es": "spanish", "fi": "finnish", "fr": "french",
+    "hu": "hungarian", "it": "italian", "nl": "dutch", "no": "norwegian", "pt": "portuguese", "ro": "romanian",
+    "ru": "russian", "sv": "swedish", "tr": "turkish",
+}  # fmt: skip
+_WORD = re.compile(r"\w+")
+
+
+class LexicalIndex:
+    """BM25 over titles and texts, each article stemmed by its own language; immutable once built."""
+
+    def __init__(self, articles: Sequence[Article]) -> None:
+        self._languages = sorted({_stemmed(article.language) for article in articles})
+        builder = tantivy.SchemaBuilder()
+        builder.add_integer_field("row", stored=True)
+        for language in self._languages:
+            for field in ("title", "body"):
+                builder.add_text_field(f"{field}_{language}", tokenizer_name=language)
+        self._index = tantivy.Index(builder.build())
+        for language in self._languages:
+            self._index.register_tokenizer(language, _analyzer(language))
+        writer = self._index.writer(WRITER_BYTES, 1)
+        for row, article in enumerate(articles):
+            language = _stemmed(article.language)
+            document = tantivy.Document()
+            document.add_integer("row", row)
+            document.add_text(f"title_{language}", article.title)
+            document.add_text(f"body_{language}", article.text)
+            writer.add_document(document)
+        writer.commit()
+        writer.wait_merging_threads()
+        self._index.reload()
+        self._searcher = self._index.searcher()
+
+    def search(self, query: str, k: int) -> list[tuple[int, float]]:
+        """(row of the article, BM25 score) of the best ``k``, best first; any text is a query."""
+        words = list(dict.fromkeys(_WORD.findall(query[:MAX_QUERY_CHARACTERS].casefold())))[:MAX_QUERY_WORDS]
+        if not words or not self._languages:
+            return []
+        fields = [f"{field}_{language}" for language in self._languages for field in ("title", "body")]
+        boosts = {field: TITLE_WEIGHT for field in fields if field.startswith("title")}
+        # Quoted, so that no word is taken for an operator of the query language.
+        parsed = self._index.parse_query(" ".join(f'"{word}"' for word in words), fields, field_boosts=boosts)
+        hits = self._searcher.search(parsed, k, count=False).hits
+        return [(_row(self._searcher.doc(address)), float(score)) for score, address in hits]
+
+
+def words_of(text: str) -> set[str]:
+    """The distinct words of a text, case folded."""
+    return set(_WORD.findall(text[:MAX_QUERY_CHARACTERS].casefold()))
+
+
+def _row(document: tantivy.Document) -> int:
+    return int(document["row"][0])
+
+
+def _stemmed(language: str | None) -> str:
+    return language if language in STEMMERS else "en"
+
+
+def _analyzer(language: str) -> tantivy.TextAnalyzer:
+    builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
+    for step in (
+        tantivy.Filter.remove_long(60),
+        tantivy.Filter.lowercase(),
+        tantivy.Filter.ascii_fold(),
+        tantivy.Filter.stemmer(STEMMERS[language]),
+    ):
+        builder = builder.filter(step)
+    return builder.build()

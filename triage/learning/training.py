@@ -1,0 +1,265 @@
+"""How is a classifier trained, so that what is said of it was measured on tickets it had not seen?"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import softmax
+from scipy.stats import binomtest
+from sklearn.metrics import f1_score
+from sklearn.model_selection import GroupKFold
+from sklearn.svm import LinearSVC
+
+from kb import Encoder, FloatArray, Progress
+from triage import __version__
+from triage.learning.calibration import calibration_error, fit_sharpness, log_loss
+from triage.learning.dataset import LabelledTickets, refuse_untrainable
+from triage.learning.saving import save
+from triage.learning.terms import Counts, Matrix, count_terms, fit_weighing, with_vectors
+from triage.understand.card import FieldCard, ModelCard
+from triage.understand.classifier import FieldModel
+
+FOLDS = 3
+# (weight of the embedding against the words, regularisation C), tried out of fold. Short questions want the
+# embedding and little freedom (BANKING77: 2, .3), long tickets their words (real IT tickets: 1, 1).
+CANDIDATES = ((1.0, 1.0), (1.0, 0.3), (2.0, 0.3), (3.0, 0.3))
+# Vectors kept to tell strangers by their nearest neighbour; more add megabytes, not judgement.
+MOST_SEEN = 20_000
+MAX_ITERATIONS = 2_000
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Fold:
+    """One division of the tickets: rows to learn from, rows to judge on, and both views of each."""
+
+    learn: Ints
+    judge: Ints
+    learn_terms: Matrix
+    judge_terms: Matrix
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """Margins (n, c) of one candidate for tickets it had not seen; -inf where a fold did not know a label."""
+
+    vector_weight: float
+    regularisation: float
+    margins: Floats
+
+
+class Training:
+    """All that the fields of one training run share: counts, folds and vectors."""
+
+    def __init__(self, tickets: LabelledTickets, vectors: FloatArray, *, seed: int = 0) -> None:
+        refuse_untrainable(tickets)
+        self.tickets = tickets
+        self.vectors = vectors
+        self.seed = seed
+        self.counts = count_terms(tickets.texts, tickets.features)
+        self.folds = _folds(tickets, self.counts)
+        self.nearest = _nearest_unseen(vectors, self.folds)
+        everything = np.arange(len(tickets), dtype=np.int64)
+        self.weighing = fit_weighing(self.counts, everything)
+        self.terms = self.weighing.apply(self.counts, everything)
+
+
+def train_classifier(
+    tickets: LabelledTickets, encoder: Encoder, folder: Path, *, progress: Progress | None = None, seed: int = 0
+) -> ModelCard:
+    """Train one model of all labelled fields and write it to ``folder/<model id>``.
+
+    ``progress`` counts embedded tickets and fits as equal steps. Raises ``BadInput`` where there is too little
+    to learn from. The same tickets, encoder, seed and version give the same model.
+    """
+    refuse_untrainable(tickets)
+    fits = len(tickets.labels) * (len(CANDIDATES) * FOLDS + 1)
+    total = len(tickets) + fits
+    report = progress or (lambda done, total: None)
+    vectors = encoder.encode(tickets.texts, progress=lambda done, _: report(done, total))
+    training = Training(tickets, vectors, seed=seed)
+    done = len(tickets)
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        report(done, total)
+
+    fitted = {name: fit_field(training, name, step) for name in tickets.labels}
+    card = ModelCard(
+        model_id="",
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        code_version=__version__,
+        seed=seed,
+        dataset=tickets.name,
+        dataset_digest=tickets.digest,
+        tickets=len(tickets),
+        text_columns=tickets.text_columns,
+        feature_columns=tickets.feature_columns,
+        encoder_fingerprint=encoder.fingerprint,
+        fields={name: field_card for name, (_, field_card) in fitted.items()},
+    )
+    models = {name: model for name, (model, _) in fitted.items()}
+    return save(folder, card, training.counts, training.weighing, models, _sample(vectors, seed))
+
+
+def fit_field(training: Training, name: str, step: Callable[[], None] = lambda: None) -> tuple[FieldModel, FieldCard]:
+    """Choose the weight of the views out of fold, calibrate, measure, and fit on all labelled tickets."""
+    values = training.tickets.labels[name]
+    labels = tuple(sorted({value for value in values if value is not None}))
+    number = {label: row for row, label in enumerate(labels)}
+    target = np.array([number.get(value, -1) if value else -1 for value in values], dtype=np.int64)
+    judged = _judge_candidates(training, target, len(labels), step)
+    best = max(judged, key=lambda one: _merit(one.margins, target))
+    rows = np.flatnonzero(target >= 0)
+    sharpness = fit_sharpness(_finite(best.margins[rows]), target[rows])
+    model = _fit(
+        with_vectors(training.terms[rows], training.vectors[rows], best.vector_weight),
+        target[rows],
+        best,
+        training.seed,
+    )
+    step()
+    field = _assemble(training, model, best, labels, sharpness, rows, target)
+    return field, _card(field, best, values, target[rows], rows)
+
+
+def _folds(tickets: LabelledTickets, counts: Counts) -> list[_Fold]:
+    """Near-copies, alike but for their digits, always stand on the same side."""
+    _, groups = np.unique([_masked(text) for text in tickets.texts], return_inverse=True)
+    folds = []
+    splitter = GroupKFold(min(FOLDS, len(np.unique(groups))), shuffle=True, random_state=0)
+    for learn, judge in splitter.split(np.zeros(len(tickets)), groups=groups):
+        weighing = fit_weighing(counts, learn)
+        folds.append(_Fold(learn, judge, weighing.apply(counts, learn), weighing.apply(counts, judge)))
+    return folds
+
+
+def _masked(text: str) -> str:
+    return re.sub(r"\d", "0", " ".join(text.lower().split()))
+
+
+def _nearest_unseen(vectors: FloatArray, folds: list[_Fold]) -> Floats:
+    nearest = np.zeros(len(vectors))
+    for fold in folds:
+        known = vectors[fold.learn]
+        for start in range(0, len(fold.judge), 1024):
+            rows = fold.judge[start : start + 1024]
+            nearest[rows] = (vectors[rows] @ known.T).max(axis=1)
+    return nearest
+
+
+def _judge_candidates(training: Training, target: Ints, classes: int, step: Callable[[], None]) -> list[_Judged]:
+    judged = [_Judged(weight, c, np.full((len(target), classes), -np.inf)) for weight, c in CANDIDATES]
+
+    def work(job: tuple[_Judged, _Fold]) -> None:
+        one, fold = job
+        known = target[fold.learn] >= 0
+        if len(np.unique(target[fold.learn][known])) < 2:
+            return
+        learn = with_vectors(fold.learn_terms, training.vectors[fold.learn], one.vector_weight)[known]
+        judge = with_vectors(fold.judge_terms, training.vectors[fold.judge], one.vector_weight)
+        model = _fit(learn, target[fold.learn][known], one, training.seed)
+        one.margins[np.ix_(fold.judge, model.classes_)] = _margins(model, judge)
+
+    # liblinear lets go of the interpreter's lock, so threads do.
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for _ in pool.map(work, [(one, fold) for fold in training.folds for one in judged]):
+            step()
+    return judged
+
+
+def _fit(matrix: Matrix, target: Ints, one: _Judged, seed: int) -> LinearSVC:
+    return LinearSVC(C=one.regularisation, random_state=seed, max_iter=MAX_ITERATIONS).fit(matrix, target)
+
+
+def _margins(model: LinearSVC, matrix: Matrix) -> Floats:
+    """(n, c) margins; a model of two classes gives one column, the other is its negative."""
+    margins = np.asarray(model.decision_function(matrix), dtype=np.float64)
+    return np.stack([-margins, margins], axis=1) if margins.ndim == 1 else margins
+
+
+def _merit(margins: Floats, target: Ints) -> float:
+    """Half accuracy, half macro-F1: the large queues count, and the small ones too."""
+    known = target >= 0
+    guess = margins[known].argmax(axis=1)
+    return float((guess == target[known]).mean() + f1_score(target[known], guess, average="macro", zero_division=0.0))
+
+
+def _finite(margins: Floats) -> Floats:
+    """Margins with a low one in place of those that no fold could give: a label of a single ticket."""
+    lowest = margins[np.isfinite(margins)].min() if np.isfinite(margins).any() else 0.0
+    return np.where(np.isfinite(margins), margins, lowest)
+
+
+def _assemble(
+    training: Training,
+    model: LinearSVC,
+    best: _Judged,
+    labels: tuple[str, ...],
+    sharpness: float,
+    rows: Ints,
+    target: Ints,
+) -> FieldModel:
+    coefficients, bias = np.asarray(model.coef_), np.asarray(model.intercept_)
+    if len(labels) == 2:
+        coefficients, bias = np.vstack([-coefficients, coefficients]), np.concatenate([-bias, bias])
+    terms = training.terms.shape[1]
+    p = softmax(sharpness * _finite(best.margins[rows]), axis=1)
+    top, near = p.max(axis=1), training.nearest[rows]
+    certainty = np.log(np.maximum(top, 1e-12))
+    field = FieldModel(
+        labels=labels,
+        term_weights=coefficients[:, :terms].T.astype(np.float32),
+        vector_weights=(best.vector_weight * coefficients[:, terms:]).T.astype(np.float32),
+        bias=bias.astype(np.float32),
+        sharpness=sharpness,
+        certainty=(float(certainty.mean()), float(certainty.std()) or 1.0),
+        nearness=(float(near.mean()), float(near.std()) or 1.0),
+        familiar=np.zeros(1),
+        probability=top,
+        correct=p.argmax(axis=1) == target[rows],
+    )
+    return _with_familiar(field, top, near)
+
+
+def _with_familiar(field: FieldModel, top: Floats, near: Floats) -> FieldModel:
+    return replace(field, familiar=np.sort(field.unfamiliarity_sum(top, near)))
+
+
+def _card(field: FieldModel, best: _Judged, values: tuple[str | None, ...], target: Ints, rows: Ints) -> FieldCard:
+    margins = _finite(best.margins[rows])
+    p, raw = softmax(field.sharpness * margins, axis=1), softmax(margins, axis=1)
+    interval = binomtest(int(field.correct.sum()), len(rows)).proportion_ci(method="wilson")
+    counts = {label: values.count(label) for label in field.labels}
+    return FieldCard(
+        labels=field.labels,
+        tickets=len(rows),
+        single_labels=tuple(label for label, count in counts.items() if count == 1),
+        vector_weight=best.vector_weight,
+        regularisation=best.regularisation,
+        sharpness=field.sharpness,
+        accuracy=float(field.correct.mean()),
+        accuracy_interval=(float(interval.low), float(interval.high)),
+        macro_f1=float(f1_score(target, p.argmax(axis=1), average="macro", zero_division=0.0)),
+        log_loss=log_loss(p, target),
+        ece_before=calibration_error(raw.max(axis=1), field.correct),
+        ece=calibration_error(field.probability, field.correct),
+    )
+
+
+def _sample(vectors: FloatArray, seed: int) -> FloatArray:
+    if len(vectors) <= MOST_SEEN:
+        return vectors
+    rows = np.random.default_rng(seed).choice(len(vectors), MOST_SEEN, replace=False)
+    return vectors[np.sort(rows)]

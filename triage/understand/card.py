@@ -1,0 +1,63 @@
+"""What is known of a trained model?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class FieldCard:
+    """One field: its labels, how it was fitted, and figures on tickets the model had not seen (out of fold).
+
+    ``accuracy_interval`` is Wilson's, at 95 %. ``vector_weight`` is the embedding's weight against the words;
+    ``ece`` the expected calibration error in 15 bins, before and after calibration.
+    """
+
+    labels: tuple[str, ...]
+    tickets: int
+    single_labels: tuple[str, ...]
+    vector_weight: float
+    regularisation: float
+    sharpness: float
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+    macro_f1: float
+    log_loss: float
+    ece_before: float
+    ece: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """A model: what it was made of, when, and what it is worth."""
+
+    model_id: str
+    created_at: str
+    code_version: str
+    seed: int
+    dataset: str
+    dataset_digest: str
+    tickets: int
+    text_columns: tuple[str, ...]
+    feature_columns: tuple[str, ...]
+    encoder_fingerprint: str
+    fields: Mapping[str, FieldCard]
+
+    def as_json(self) -> dict[str, object]:
+        """Ready for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> ModelCard:  # Any: parsed JSON
+        """The card that ``as_json`` gave; raises ``TypeError`` or ``KeyError`` where it is not one."""
+        fields = {
+            name: FieldCard(**{key: _tuples(value) for key, value in field.items()})
+            for name, field in content["fields"].items()
+        }
+        return cls(**{key: _tuples(value) for key, value in content.items() if key != "fields"}, fields=fields)
+
+
+def _tuples(value: Any) -> Any:  # Any: one value of parsed JSON
+    return tuple(value) if isinstance(value, list) else value

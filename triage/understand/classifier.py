@@ -1,0 +1,239 @@
+"""What does a trained model say of a ticket's fields? Numpy only: no scikit-learn, no torch.
+
+One linear model per field reads both views at once: the words and pieces of words with the metadata, and the
+sentence embedding, whose weight against the words was learned from the training tickets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from kb import FloatArray
+from triage.errors import ModelDamaged, NoModel
+from triage.tickets.model import LabelProbability, Prediction
+from triage.understand.card import ModelCard
+from triage.understand.vectorizer import Vectorizer
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+CARD = "card.json"
+TERMS = "terms.json"
+ARRAYS = "arrays.npz"
+SHOWN = 5
+
+Probabilities = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldModel:
+    """The linear model of one field with c labels, t terms and d dimensions, and what was measured of it.
+
+    ``term_weights`` (t, c), ``vector_weights`` (d, c), ``bias`` (c,). ``sharpness`` turns margins into calibrated
+    probabilities: softmax(sharpness x margin). ``certainty`` and ``nearness`` hold mean and deviation of log
+    max-probability and of the nearest neighbour's cosine, ``familiar`` the sorted sums of their z-scores, and
+    ``probability`` and ``correct`` (n,) the first label's, all on tickets that the model had not seen.
+    """
+
+    labels: tuple[str, ...]
+    term_weights: FloatArray
+    vector_weights: FloatArray
+    bias: FloatArray
+    sharpness: float
+    certainty: tuple[float, float]
+    nearness: tuple[float, float]
+    familiar: Probabilities
+    probability: Probabilities
+    correct: npt.NDArray[np.bool_]
+
+    def unfamiliarity_sum(self, top: Probabilities, nearest: Probabilities) -> Probabilities:
+        """(n,) z(log max-probability) + z(nearest cosine): low for tickets unlike those of the training."""
+        certainty = (np.log(np.maximum(top, 1e-12)) - self.certainty[0]) / self.certainty[1]
+        return certainty + (nearest - self.nearness[0]) / self.nearness[1]
+
+
+class Classifier:
+    """A trained model, loaded; immutable and safe to use from several threads."""
+
+    def __init__(
+        self, card: ModelCard, vectorizer: Vectorizer, fields: Mapping[str, FieldModel], seen: FloatArray
+    ) -> None:
+        self.card = card
+        self._vectorizer = vectorizer
+        self._fields = dict(fields)
+        self._seen = seen
+
+    @property
+    def model_id(self) -> str:
+        """The model's name, made from its content."""
+        return self.card.model_id
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields that are predicted."""
+        return tuple(self._fields)
+
+    @property
+    def encoder_fingerprint(self) -> str:
+        """Which encoder's vectors the model was trained on."""
+        return self.card.encoder_fingerprint
+
+    @classmethod
+    def load(cls, folder: Path) -> Classifier:
+        """Load a model, checking every file; raises ``NoModel`` or ``ModelDamaged``."""
+        card = read_card(folder)
+        manifest = _read_json(folder, MANIFEST)
+        for name, digest in manifest["files"].items():
+            if sha256_of(folder / name) != digest:
+                raise _damaged(folder, name)
+        try:
+            terms = _read_json(folder, TERMS)
+            with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
+                fields = {name: _field(arrays, number, card) for number, name in enumerate(card.fields)}
+                seen = arrays["seen"].astype(np.float32)
+                vectorizer = _vectorizer(terms, arrays["rarity"])
+        except (KeyError, ValueError, OSError) as error:
+            raise _damaged(folder, ARRAYS) from error
+        return cls(card, vectorizer, fields, seen)
+
+    def measured(self, field: str) -> tuple[Probabilities, npt.NDArray[np.bool_]]:
+        """(n,) probability of the first label and whether it was right, on tickets the model had not seen."""
+        return self._fields[field].probability, self._fields[field].correct
+
+    def predict(
+        self, texts: Sequence[str], vectors: FloatArray, features: Sequence[Mapping[str, str]]
+    ) -> list[tuple[Prediction, ...]]:
+        """One prediction per field for each of n cleaned texts, (n, d) vectors and n sets of metadata."""
+        nearest = self._nearest(vectors)
+        return [
+            tuple(self._prediction(name, terms, vector, near) for name in self._fields)
+            for terms, vector, near in zip(
+                (self._vectorizer.terms(text, known) for text, known in zip(texts, features, strict=True)),
+                vectors,
+                nearest,
+                strict=True,
+            )
+        ]
+
+    def probabilities(
+        self, field: str, texts: Sequence[str], vectors: FloatArray, features: Sequence[Mapping[str, str]]
+    ) -> tuple[Probabilities, Probabilities]:
+        """(n, c) calibrated probabilities in the order of the labels, and (n,) familiarity sums."""
+        model = self._fields[field]
+        rows = [self._vectorizer.terms(text, known) for text, known in zip(texts, features, strict=True)]
+        p = np.stack([self._distribution(model, terms, vector) for terms, vector in zip(rows, vectors, strict=True)])
+        return p, model.unfamiliarity_sum(p.max(axis=1), self._nearest(vectors))
+
+    def labels(self, field: str) -> tuple[str, ...]:
+        """The labels of a field, in the order of the probabilities."""
+        return self._fields[field].labels
+
+    def _prediction(
+        self, name: str, terms: tuple[npt.NDArray[np.int64], Probabilities, list[str]], vector: FloatArray, near: float
+    ) -> Prediction:
+        model = self._fields[name]
+        p = self._distribution(model, terms, vector)
+        order = np.argsort(-p, kind="stable")[:SHOWN]
+        total = model.unfamiliarity_sum(p[order[:1]], np.array([near]))
+        familiarity = np.searchsorted(model.familiar, total[0]) / len(model.familiar)
+        return Prediction(
+            field=name,
+            ranked=tuple(LabelProbability(model.labels[row], float(p[row])) for row in order),
+            familiarity=float(familiarity),
+            evidence=_evidence(model, terms, int(order[0])),
+        )
+
+    @staticmethod
+    def _distribution(
+        model: FieldModel, terms: tuple[npt.NDArray[np.int64], Probabilities, list[str]], vector: FloatArray
+    ) -> Probabilities:
+        rows, weights, _ = terms
+        margins = weights @ model.term_weights[rows] + vector @ model.vector_weights + model.bias
+        scaled = model.sharpness * (margins - margins.max())
+        p = np.exp(scaled.astype(np.float64))
+        distribution: Probabilities = p / p.sum()
+        return distribution
+
+    def _nearest(self, vectors: FloatArray) -> Probabilities:
+        nearest: Probabilities = (vectors @ self._seen.T).max(axis=1).astype(np.float64)
+        return nearest
+
+
+def read_card(folder: Path) -> ModelCard:
+    """The card of a model's folder; raises ``NoModel`` or ``ModelDamaged``."""
+    if not (folder / MANIFEST).exists():
+        raise NoModel(f"There is no model in {folder}. Train one with: triage train FILE --text … --label …")
+    manifest = _read_json(folder, MANIFEST)
+    if manifest.get("format") != FORMAT:
+        raise ModelDamaged(f"The model in {folder} was written by another version. Train again with: triage train")
+    try:
+        return ModelCard.from_json(_read_json(folder, CARD))
+    except (TypeError, KeyError) as error:
+        raise _damaged(folder, CARD) from error
+
+
+def sha256_of(path: Path) -> str | None:
+    """SHA-256 of a file, or None where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def _evidence(
+    model: FieldModel, terms: tuple[npt.NDArray[np.int64], Probabilities, list[str]], label: int
+) -> tuple[str, ...]:
+    rows, weights, words = terms
+    share = weights[: len(words)] * model.term_weights[rows[: len(words)], label]
+    best = np.argsort(-share, kind="stable")[:SHOWN]
+    return tuple(words[row] for row in best if share[row] > 0)
+
+
+def _field(arrays: Mapping[str, npt.NDArray[np.float64]], number: int, card: ModelCard) -> FieldModel:
+    name = list(card.fields)[number]
+    certainty, nearness = arrays[f"{number}_moments"].tolist()
+    return FieldModel(
+        labels=card.fields[name].labels,
+        term_weights=arrays[f"{number}_term_weights"].astype(np.float32),
+        vector_weights=arrays[f"{number}_vector_weights"].astype(np.float32),
+        bias=arrays[f"{number}_bias"].astype(np.float32),
+        sharpness=card.fields[name].sharpness,
+        certainty=(certainty[0], certainty[1]),
+        nearness=(nearness[0], nearness[1]),
+        familiar=arrays[f"{number}_familiar"],
+        probability=arrays[f"{number}_probability"],
+        correct=arrays[f"{number}_correct"].astype(np.bool_),
+    )
+
+
+def _vectorizer(terms: Mapping[str, list[str]], rarity: npt.NDArray[np.float64]) -> Vectorizer:
+    numbered: list[dict[str, int]] = []
+    start = 0
+    for kind in ("words", "pieces", "values"):
+        numbered.append({term: start + row for row, term in enumerate(terms[kind])})
+        start += len(terms[kind])
+    return Vectorizer(*numbered, rarity=rarity)
+
+
+def _read_json(folder: Path, name: str) -> dict[str, dict[str, str]]:
+    try:
+        content = json.loads((folder / name).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _damaged(folder, name) from error
+    if not isinstance(content, dict):
+        raise _damaged(folder, name)
+    return content
+
+
+def _damaged(folder: Path, name: str) -> ModelDamaged:
+    return ModelDamaged(
+        f"{name} of the model in {folder} is missing, cut short or altered. "
+        "Choose another with `triage models promote`, or train again with `triage train`."
+    )
