@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
@@ -16,7 +17,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from triage.app import open_database
 from triage.cli.options import AsJson, settings_for_command
 from triage.cli.reading import read_incoming
-from triage.cli.show import LEGEND, answer_cell, decision_cell, err, note, out, print_json, ticket_table
+from triage.cli.show import LEGEND, answer_cell, decision_cell, note, out, print_json, ticket_table
 from triage.db.tables import RunRow, TicketRow
 from triage.errors import NotFound
 from triage.pipeline import accept
@@ -136,18 +137,21 @@ def hand_in(sessions: sessionmaker[Session], jobs: Jobs, tickets: Sequence[Incom
 def watch(sessions: sessionmaker[Session], ids: Sequence[str], *, timeout_s: float) -> bool:
     """Show the tickets in a table that fills as they are looked at; True when all are done in time."""
     deadline = time.monotonic() + timeout_s
-    with Live(console=out, refresh_per_second=8, transient=not out.is_terminal) as live:
+    # Where nobody watches, as in a pipe or a log, only the end result is printed.
+    with Live(console=out, refresh_per_second=8, transient=True) if out.is_terminal else nullcontext() as live:
         while True:
             with sessions() as session:
                 rows = [store.find_ticket(session, ticket_id) for ticket_id in ids]
-                waiting = sum(row.state == TicketState.ACCEPTED for row in rows)
-                if not waiting or time.monotonic() > deadline:
-                    live.update(stories_table(rows), refresh=True)
-                    break
-                live.update(stories_table(rows))
+                table = stories_table(rows)
+            waiting = sum(row.state == TicketState.ACCEPTED for row in rows)
+            if not waiting or time.monotonic() > deadline:
+                break
+            if live:
+                live.update(table)
             time.sleep(0.25)
+    out.print(table)
     if waiting:
-        err.print(f"{waiting} of {len(ids)} tickets are still waiting; is a `triage serve` or `triage worker` running?")
+        note(f"{waiting} of {len(ids)} tickets are still waiting; is a `triage serve` or `triage worker` running?")
     return not waiting
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from kb import Abstention, Answer, Citation
-from triage.db.tables import AnswerRow, RunRow, TicketRow
+from triage.db.tables import AnswerRow, CorrectionRow, RunRow, TicketRow
 from triage.tickets.model import Assessment, IncomingTicket
 
 Json = dict[str, object]
@@ -59,10 +59,7 @@ def story_view(row: TicketRow) -> Json:
         **_columns(row, "id", "source", "delivery_id", "channel", "requester", "subject", "body", "features"),
         **_columns(row, "state", "failure", "received_at"),
         "runs": [run_view(run) for run in row.runs],
-        "corrections": [
-            _columns(correction, "id", "field", "value", "previous", "author", "note", "created_at")
-            for correction in row.corrections
-        ],
+        "corrections": [correction_view(correction) for correction in row.corrections],
     }
 
 
@@ -105,3 +102,8 @@ def stored_answer_view(row: AnswerRow) -> Json:
 
 def _columns(row: object, *names: str) -> Json:
     return {name: getattr(row, name) for name in names}
+
+
+def correction_view(row: CorrectionRow) -> Json:
+    """A stored correction, ready for JSON."""
+    return _columns(row, "id", "field", "value", "previous", "author", "note", "created_at")

@@ -1,0 +1,78 @@
+"""How is the REST API put together?"""
+
+from __future__ import annotations
+
+import threading
+
+import structlog
+from fastapi import FastAPI
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session, sessionmaker
+
+from triage import __version__
+from triage.desk import Desk
+from triage.errors import Misconfigured
+from triage.intake import JobQueue
+from triage.settings import Settings
+from triage.tickets.keys import count_keys
+from triage.web import health, knowledge, tickets
+from triage.web.context import Context
+from triage.web.errors import MEDIA_TYPE, add_handlers
+from triage.web.limits import Limits
+from triage.web.schemas import Problem
+
+__all__ = ["create_app"]
+
+# Of the 40 threads that FastAPI answers with, so many may stand waiting for results.
+MOST_WAITING = 16
+DESCRIPTION = """Hand tickets in, read what was decided and why, ask the knowledge base.
+
+Errors are `application/problem+json` with a stable `code`. Calls need `Authorization: Bearer trg_…` once a key
+was made (`triage keys create NAME`); before that the API is open to this machine only."""
+
+log = structlog.get_logger(__name__)
+
+
+def create_app(
+    *, settings: Settings, engine: Engine, sessions: sessionmaker[Session], desk: Desk, jobs: JobQueue
+) -> FastAPI:
+    """The REST API on parts that are open already.
+
+    Raises ``Misconfigured`` where it would be reachable from elsewhere without any key.
+    """
+    context = Context(settings, engine, sessions, desk, jobs, threading.BoundedSemaphore(MOST_WAITING))
+    _refuse_open_door(context)
+    app = FastAPI(
+        title="triage",
+        version=__version__,
+        description=DESCRIPTION,
+        openapi_url="/v1/openapi.json",
+        docs_url=None,  # the page loads its scripts from elsewhere; nothing here needs a network
+        redoc_url=None,
+        responses={
+            "4XX": {"description": "The request cannot be met.", "content": {MEDIA_TYPE: {"schema": _PROBLEM}}},
+            "5XX": {"description": "Something is wrong here.", "content": {MEDIA_TYPE: {"schema": _PROBLEM}}},
+        },
+    )
+    app.state.context = context
+    for router in (tickets.router, knowledge.router, health.models_router):
+        app.include_router(router, prefix="/v1")
+    app.include_router(health.router)
+    add_handlers(app)
+    app.add_middleware(Limits, max_body_bytes=settings.max_body_bytes, timeout_s=settings.request_timeout_s)
+    return app
+
+
+def _refuse_open_door(context: Context) -> None:
+    if context.runs_open():
+        log.warning("the API runs open: no key was made, so everybody on this machine may do everything")
+        return
+    with context.sessions() as session:
+        if count_keys(session) == 0:
+            raise Misconfigured(
+                f"The API would listen on {context.settings.host}, where others can reach it, without any key. "
+                "Make one first: triage keys create NAME"
+            )
+
+
+_PROBLEM = Problem.model_json_schema()

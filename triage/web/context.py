@@ -1,0 +1,111 @@
+"""What does a request have at hand, and may its sender do this?"""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session, sessionmaker
+
+from triage.desk import Desk
+from triage.errors import NotAllowed
+from triage.intake import JobQueue
+from triage.settings import Settings
+from triage.tickets.keys import Scope, count_keys, find_key
+from triage.web.limits import is_loopback_name
+
+# A revoked key works on for so long at most; looking each call up would cost as much as the rest of it.
+REMEMBERED_S = 2.0
+OPEN = "open"
+
+
+class NotAuthenticated(NotAllowed):
+    """No key was sent, or one that does not exist."""
+
+    code = "not-authenticated"
+    status = 401
+
+
+@dataclass(slots=True)
+class Context:
+    """What the handlers share; made once by ``create_app``."""
+
+    settings: Settings
+    engine: Engine
+    sessions: sessionmaker[Session]
+    desk: Desk
+    jobs: JobQueue
+    waiting: threading.BoundedSemaphore
+    _remembered: dict[str, tuple[float, str, frozenset[str]]] = field(default_factory=dict)
+    _open_until: float = 0.0
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether the server can be reached from this machine only."""
+        try:
+            return ipaddress.ip_address(self.settings.host).is_loopback
+        except ValueError:
+            return self.settings.host == "localhost"
+
+    def runs_open(self) -> bool:
+        """Whether no key was ever made and the server listens on loopback: everybody here may do everything."""
+        if not self.on_loopback:
+            return False
+        if time.monotonic() < self._open_until:
+            return True
+        with self.sessions() as session:
+            is_open = count_keys(session) == 0
+        self._open_until = time.monotonic() + REMEMBERED_S if is_open else 0.0
+        return is_open
+
+    def caller(self, request: Request, scope: Scope) -> str:
+        """The id of the caller's key, or ``open``; raises where the call is not allowed."""
+        secret = request.headers.get("authorization", "")
+        if not secret and self.runs_open():
+            if not is_loopback_name(request.headers.get("host", "")):
+                raise NotAllowed("While the API runs without keys it answers to 127.0.0.1 and localhost only.")
+            return OPEN
+        kind, _, secret = secret.partition(" ")
+        if kind.lower() != "bearer" or not secret.strip():
+            raise NotAuthenticated("Send a key: Authorization: Bearer trg_… (make one with `triage keys create NAME`).")
+        key_id, scopes = self._known(secret.strip())
+        if scope.value not in scopes:
+            raise NotAllowed(f"This key may not do that: it lacks the scope {scope.value}.")
+        return key_id
+
+    def _known(self, secret: str) -> tuple[str, frozenset[str]]:
+        now = time.monotonic()
+        until, key_id, scopes = self._remembered.get(secret, (0.0, "", frozenset()))
+        if now < until:
+            return key_id, scopes
+        with self.sessions() as session:
+            row = find_key(session, secret)
+        if row is None:
+            self._remembered.pop(secret, None)
+            raise NotAuthenticated("This key does not exist or was revoked; `triage keys list` shows those there are.")
+        self._remembered[secret] = (now + REMEMBERED_S, row.id, frozenset(row.scopes))
+        return row.id, frozenset(row.scopes)
+
+
+def context_of(request: Request) -> Context:
+    """The context of the application that the request came to."""
+    context: Context = request.app.state.context
+    return context
+
+
+def allowed(scope: Scope) -> Callable[[Request], str]:
+    """A dependency that lets callers with the scope through and gives their key's id."""
+
+    def check(request: Request) -> str:
+        return context_of(request).caller(request, scope)
+
+    return check
+
+
+Here = Annotated[Context, Depends(context_of)]

@@ -1,0 +1,88 @@
+"""``/v1/answers`` and ``/v1/articles``: what does the knowledge base say and hold?"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.encoders import jsonable_encoder
+from fastapi.responses import JSONResponse, Response
+
+from kb import Article
+from triage.errors import BadInput, NotAllowed, NotFound
+from triage.tickets.keys import Scope
+from triage.tickets.views import answer_view
+from triage.web.context import Here, allowed
+from triage.web.schemas import AnswerOut, ArticleIn, ArticleOut, ArticlePage, QuestionIn
+
+router = APIRouter(tags=["knowledge"])
+
+
+@router.post("/answers", summary="Ask the knowledge base", responses={200: {"model": AnswerOut}})
+def post_answer(question: QuestionIn, here: Here, _: Annotated[str, Depends(allowed(Scope.ANSWERS))]) -> JSONResponse:
+    """Verbatim, cited words, or why there are none."""
+    allowed_here = here.desk.current().audiences
+    audiences = tuple(question.audiences or allowed_here)
+    if beyond := set(audiences) - set(allowed_here):
+        raise NotAllowed(
+            f"This server answers from {', '.join(allowed_here)} articles, not {', '.join(sorted(beyond))}."
+        )
+    said = here.desk.knowledge.answer(question.question, audiences=audiences, language=question.language)
+    return JSONResponse(answer_view(said))
+
+
+@router.get("/articles", summary="List articles", responses={200: {"model": ArticlePage}})
+def get_articles(
+    here: Here,
+    _: Annotated[str, Depends(allowed(Scope.ARTICLES_READ))],
+    cursor: Annotated[str | None, Query(max_length=2_000, description="`next` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> JSONResponse:
+    """Articles of all audiences, by id; the cursor is the last id of the page before."""
+    here.desk.knowledge.refresh()
+    articles = here.desk.knowledge.articles()
+    start = bisect_right(articles, cursor, key=lambda article: article.id) if cursor else 0
+    page = articles[start : start + limit]
+    following = page[-1].id if start + limit < len(articles) else None
+    return JSONResponse(jsonable_encoder({"articles": [_view(article) for article in page], "next": following}))
+
+
+@router.get("/articles/{article_id:path}", summary="Read an article", responses={200: {"model": ArticleOut}})
+def get_article(article_id: str, here: Here, _: Annotated[str, Depends(allowed(Scope.ARTICLES_READ))]) -> JSONResponse:
+    """One article, as it is quoted from."""
+    here.desk.knowledge.refresh()
+    article = here.desk.knowledge.article(article_id)
+    if article is None:
+        raise NotFound(f"There is no article {article_id[:200]}.")
+    return JSONResponse(jsonable_encoder(_view(article)))
+
+
+@router.put(
+    "/articles/{article_id:path}",
+    summary="Publish an article",
+    responses={200: {"model": ArticleOut}, 201: {"model": ArticleOut}},
+)
+def put_article(
+    article_id: str, article: ArticleIn, here: Here, _: Annotated[str, Depends(allowed(Scope.ARTICLES_WRITE))]
+) -> JSONResponse:
+    """Add or replace an article; the next question sees it, in every process."""
+    if not article_id.strip("/ ") or len(article_id) > 500:
+        raise BadInput("An article's id needs 1 to 500 characters.")
+    given = article.model_dump() | {"tags": tuple(article.tags), "text": article.text.replace("\r\n", "\n")}
+    published = Article(id=article_id, **given)
+    is_new = here.desk.knowledge.put(published)
+    return JSONResponse(jsonable_encoder(_view(published)), 201 if is_new else 200)
+
+
+@router.delete("/articles/{article_id:path}", summary="Take an article away", status_code=204)
+def delete_article(article_id: str, here: Here, _: Annotated[str, Depends(allowed(Scope.ARTICLES_WRITE))]) -> Response:
+    """Remove an article; the next question does not see it, in any process."""
+    if not here.desk.knowledge.delete(article_id):
+        raise NotFound(f"There is no article {article_id[:200]}.")
+    return Response(status_code=204)
+
+
+def _view(article: Article) -> dict[str, object]:
+    return {**asdict(article), "digest": article.digest}

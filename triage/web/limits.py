@@ -1,0 +1,113 @@
+"""What may a request cost, and who may send one to an open server? Pure ASGI, before any parsing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from secrets import token_hex
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from triage import telemetry
+from triage.web.errors import problem
+
+LOOPBACK_NAMES = {"127.0.0.1", "localhost", "::1", "[::1]", "testserver"}
+METHODS_WITH_BODY = {"POST", "PUT", "PATCH"}
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.detail = status, code, detail
+
+
+class Limits:
+    """Reads the body within its limits, names the request, and counts what came of it.
+
+    While the server runs open (no keys), only loopback names are served, so that a web page in a browser of
+    this machine cannot reach it by a name that it controls (DNS rebinding), and bodies must be JSON, which a
+    page of another origin cannot send without asking.
+    """
+
+    def __init__(self, app: ASGIApp, *, max_body_bytes: int, timeout_s: float) -> None:
+        self._app = app
+        self._max_body_bytes = max_body_bytes
+        self._timeout_s = timeout_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        scope["request_id"] = token_hex(8)
+        status = 500
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", scope["request_id"].encode())]
+            await send(message)
+
+        try:
+            body = await self._body(scope, receive)
+            await self._app(scope, _replay(body, receive), sending)
+        except _Refused as refused:
+            response = problem(refused.status, refused.code, refused.detail, scope["request_id"])
+            await response(scope, receive, sending)
+        finally:
+            route = getattr(scope.get("route"), "path", "unknown")
+            seconds = time.perf_counter() - began
+            telemetry.REQUEST_SECONDS.labels(scope["method"], route, str(status)).observe(seconds)
+
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        if scope["method"] not in METHODS_WITH_BODY:
+            return b""
+        media_type = headers.get(b"content-type", "").split(";")[0].strip().lower()
+        if media_type != "application/json":
+            raise _Refused(415, "unsupported-media-type", "Send the body as application/json.")
+        declared = headers.get(b"content-length", "0")
+        if declared.isdigit() and int(declared) > self._max_body_bytes:
+            raise self._too_large()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await self._read(receive)
+        except TimeoutError as error:
+            detail = f"The body did not arrive within {self._timeout_s:g} s."
+            raise _Refused(408, "request-timeout", detail) from error
+
+    async def _read(self, receive: Receive) -> bytes:
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _Refused(400, "disconnected", "The client went away before the body had arrived.")
+            body += message.get("body", b"")
+            if len(body) > self._max_body_bytes:
+                raise self._too_large()
+            if not message.get("more_body"):
+                return bytes(body)
+
+    def _too_large(self) -> _Refused:
+        return _Refused(413, "body-too-large", f"The body may have {self._max_body_bytes:,} bytes at most.")
+
+
+def is_loopback_name(host: str) -> bool:
+    """Whether a Host header names this machine's loopback, whatever the port."""
+    name = host.rsplit(":", 1)[0] if host.count(":") == 1 or (host.startswith("[") and "]:" in host) else host
+    return name.lower() in LOOPBACK_NAMES
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    sent = False
+
+    async def replay() -> Message:
+        nonlocal sent
+        if sent:
+            return await receive()
+        sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay

@@ -1,0 +1,182 @@
+"""``/v1/tickets`` and ``/v1/triage``: how do tickets come in, and how are their stories read?"""
+
+from __future__ import annotations
+
+import base64
+import re
+import time
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query
+from fastapi.encoders import jsonable_encoder
+from fastapi.responses import JSONResponse
+
+from triage import telemetry
+from triage.errors import BadInput, Conflict
+from triage.pipeline import accept, assess
+from triage.tickets import store
+from triage.tickets.keys import Scope
+from triage.tickets.model import Correction, IncomingTicket, TicketState
+from triage.tickets.views import assessment_view, correction_view, story_view
+from triage.web.context import Context, Here, allowed
+from triage.web.schemas import (
+    AssessmentOut,
+    CorrectionIn,
+    CorrectionOut,
+    TicketIn,
+    TicketOut,
+    TicketPage,
+)
+
+router = APIRouter(tags=["tickets"])
+
+# The first look comes soon, for a ticket takes some 20 ms; later ones spare the database.
+FIRST_LOOK_S, LONGEST_PAUSE_S = 0.02, 0.25
+
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        description="A name of your own for this request: repeating it with the same content does nothing twice.",
+        max_length=200,
+        pattern=r"^[\x21-\x7e]+$",
+    ),
+]
+
+
+class KeyReused(Conflict):
+    """An idempotency key came with other content than before."""
+
+    code = "idempotency-key-reused"
+    status = 422  # as draft-ietf-httpapi-idempotency-key-header asks, section 2.7
+
+
+@router.post(
+    "/tickets",
+    summary="Hand a ticket in",
+    status_code=202,
+    responses={
+        202: {"model": TicketOut, "description": "Stored and queued; Location says where its story is."},
+        200: {"model": TicketOut, "description": "Finished within `wait` seconds."},
+    },
+)
+def post_ticket(
+    ticket: TicketIn,
+    here: Here,
+    caller: Annotated[str, Depends(allowed(Scope.TICKETS_WRITE))],
+    wait: Annotated[float, Query(ge=0, le=300, description="Seconds to wait for the result.")] = 0,
+    idempotency_key: Key = None,
+) -> JSONResponse:
+    """Store and queue a ticket in one transaction; the 2xx is sent after the commit, so it cannot be lost."""
+    incoming = IncomingTicket(
+        subject=ticket.subject,
+        body=ticket.body,
+        requester=ticket.requester,
+        channel=ticket.channel,
+        source=f"rest:{caller}",
+        delivery_id=idempotency_key,
+        features=ticket.features,
+    )
+    try:
+        with here.sessions.begin() as session:
+            acceptance = accept(session, here.jobs, incoming)
+    except Conflict as error:
+        raise KeyReused(str(error)) from error
+    if acceptance.is_new:
+        telemetry.TICKETS_ACCEPTED.labels("rest").inc()
+    finished = wait_for(here, acceptance.ticket_id, min(wait, here.settings.max_wait_s)) if wait else False
+    with here.sessions() as session:
+        story = story_view(store.find_ticket(session, acceptance.ticket_id))
+    headers = {"Location": f"/v1/tickets/{acceptance.ticket_id}"}
+    return JSONResponse(jsonable_encoder(story), 200 if finished else 202, headers)
+
+
+@router.get("/tickets", summary="List tickets", responses={200: {"model": TicketPage}})
+def get_tickets(
+    here: Here,
+    _: Annotated[str, Depends(allowed(Scope.TICKETS_READ))],
+    cursor: Annotated[str | None, Query(max_length=100, description="`next` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    state: TicketState | None = None,
+) -> JSONResponse:
+    """Tickets with their stories, newest first."""
+    before = _decode(cursor) if cursor else None
+    with here.sessions() as session:
+        rows = store.list_tickets(session, before=before, limit=limit + 1, state=state)
+        stories = [story_view(row) for row in rows[:limit]]
+    following = _encode(rows[limit - 1].id) if len(rows) > limit else None
+    return JSONResponse(jsonable_encoder({"tickets": stories, "next": following}))
+
+
+@router.get("/tickets/{ticket_id}", summary="Read a ticket's whole story", responses={200: {"model": TicketOut}})
+def get_ticket(ticket_id: str, here: Here, _: Annotated[str, Depends(allowed(Scope.TICKETS_READ))]) -> JSONResponse:
+    """Every prediction, decision, reason, answer, citation, delivery and correction."""
+    with here.sessions() as session:
+        return JSONResponse(jsonable_encoder(story_view(store.find_ticket(session, _readable(ticket_id)))))
+
+
+@router.post(
+    "/tickets/{ticket_id}/corrections",
+    summary="Correct a field",
+    status_code=201,
+    responses={201: {"model": CorrectionOut}},
+)
+def post_correction(
+    ticket_id: str,
+    correction: CorrectionIn,
+    here: Here,
+    _: Annotated[str, Depends(allowed(Scope.TICKETS_WRITE))],
+    idempotency_key: Key = None,
+) -> JSONResponse:
+    """Record what a field should have been; the next model learns from it."""
+    given = Correction(**correction.model_dump(), idempotency_key=idempotency_key)
+    try:
+        with here.sessions.begin() as session:
+            view = correction_view(store.add_correction(session, _readable(ticket_id), given))
+    except Conflict as error:
+        raise KeyReused(str(error)) from error
+    return JSONResponse(jsonable_encoder(view), 201)
+
+
+@router.post("/triage", summary="Preview a ticket", responses={200: {"model": AssessmentOut}})
+def post_triage(ticket: TicketIn, here: Here, _: Annotated[str, Depends(allowed(Scope.ANSWERS))]) -> JSONResponse:
+    """What would be decided and answered; nothing is stored."""
+    if not (ticket.subject.strip() or ticket.body.strip()):
+        raise BadInput("The ticket has no text: give it a subject or a body.")
+    incoming = IncomingTicket(ticket.subject, ticket.body, ticket.requester, ticket.channel, features=ticket.features)
+    return JSONResponse(assessment_view(incoming, assess(incoming, here.desk)))
+
+
+def wait_for(here: Context, ticket_id: str, seconds: float) -> bool:
+    """Wait until the ticket is finished; False where time runs out, or where too many wait already."""
+    if not here.waiting.acquire(blocking=False):
+        return False
+    try:
+        deadline = time.monotonic() + seconds
+        pause = FIRST_LOOK_S
+        while True:
+            with here.sessions() as session:
+                if store.ticket_state(session, ticket_id) != TicketState.ACCEPTED:
+                    return True
+            if time.monotonic() + pause > deadline:
+                return False
+            time.sleep(pause)
+            pause = min(pause * 1.5, LONGEST_PAUSE_S)
+    finally:
+        here.waiting.release()
+
+
+def _encode(ticket_id: str) -> str:
+    return base64.urlsafe_b64encode(ticket_id.encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> str:
+    try:
+        return _readable(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii"))
+    except ValueError as error:
+        raise BadInput("The cursor is none that this API gave; take `next` of the page before.") from error
+
+
+def _readable(ticket_id: str) -> str:
+    """An id that cannot upset a database: anything that is no UUID becomes one that no ticket has."""
+    return ticket_id if re.fullmatch(r"[0-9a-f-]{36}", ticket_id) else "unknown"
