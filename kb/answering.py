@@ -160,9 +160,9 @@ def cite(article: Article, passage: Passage) -> Citation:
 
 def deep_link(url: str | None, text: str) -> str | None:
     """The url with a text fragment (https://wicg.github.io/scroll-to-text-fragment/) of the first words."""
-    line = next((words for line in text.splitlines() if (words := _MARKUP.sub("", line).strip())), "")
+    line = next(filter(None, (_MARKUP.sub("", line).strip() for line in text.splitlines())), "")
     # Up to the first mark that a browser renders in its own way.
-    words = re.split(r"[`*|\[\]()\\]", line)[0].split()[:8]
+    words = re.sub(r"[`*|\[\]()\\].*", "", line).split()[:8]
     if not url or not words:
         return url
     fragment = quote(" ".join(words), safe="").replace("-", "%2D")

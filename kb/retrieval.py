@@ -97,8 +97,7 @@ class Retriever:
         if language:
             fused += LANGUAGE_BONUS * np.array([self.articles[row].language == language for row in rows])
         order = np.argsort(-fused, kind="stable")
-        views = (rows, best, fused, article, passage, lexical)
-        return Ranked(*(view[order] for view in views))
+        return Ranked(rows[order], best[order], fused[order], article[order], passage[order], lexical[order])
 
     def passage_cosines(self, row: int, vector: FloatArray) -> Scores:
         """The cosine of every passage of an article, in order."""

@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
@@ -37,7 +37,7 @@ KEPT = 2
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One state of the knowledge base: a articles (sorted by id), p passages in their order, (a, d) and (p, d) vectors."""
+    """One state of the knowledge base: a articles (sorted by id), p passages, (a, d) and (p, d) vectors."""
 
     name: str
     articles: tuple[Article, ...]
@@ -213,11 +213,5 @@ def _sha256(path: Path) -> str | None:
 
 def empty(dimension: int) -> Snapshot:
     """The state before anything was published."""
-    nothing: Sequence[Article] = ()
-    return Snapshot(
-        "empty",
-        tuple(nothing),
-        (),
-        np.empty((0, dimension), dtype=np.float32),
-        np.empty((0, dimension), dtype=np.float32),
-    )
+    nothing = np.empty((0, dimension), dtype=np.float32)
+    return Snapshot("empty", (), (), nothing, nothing)

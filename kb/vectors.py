@@ -28,7 +28,7 @@ class VectorIndex:
         self._index = faiss.index_factory(dimension, self.kind, faiss.METRIC_INNER_PRODUCT)
         if not self._index.is_trained:
             self._index.train(vectors)
-            self._index.nprobe = PROBES
+            faiss.extract_index_ivf(self._index).nprobe = PROBES
         self._index.add(vectors)
 
     def search(self, query: FloatArray, k: int, allowed: BoolArray | None = None) -> IdArray:
@@ -50,5 +50,5 @@ def kind_for(count: int) -> str:
 def _only(allowed: BoolArray, kind: str) -> faiss.SearchParameters:
     selector = faiss.IDSelectorBatch(np.flatnonzero(allowed).astype(np.int64))
     if kind == "Flat":
-        return faiss.SearchParameters(sel=selector)
-    return faiss.SearchParametersIVF(sel=selector, nprobe=PROBES)
+        return faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]  # the stubs lack the keywords
+    return faiss.SearchParametersIVF(sel=selector, nprobe=PROBES)  # type: ignore[call-arg]  # as above

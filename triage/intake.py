@@ -48,11 +48,12 @@ def accept(session: Session, jobs: JobQueue, incoming: IncomingTicket) -> Accept
     where there is no text or too much of it, ``Conflict`` where the id came before with other content.
     """
     _refuse_unusable(incoming)
-    row = _row(incoming)
+    ticket_id = new_id()
+    row = _row(ticket_id, incoming)
     if not _insert_once(session, row):
         return _repeated(session, incoming, row["digest"])
-    jobs.enqueue_triage(session, row["id"], 1)
-    return Acceptance(row["id"], is_new=True)
+    jobs.enqueue_triage(session, ticket_id, 1)
+    return Acceptance(ticket_id, is_new=True)
 
 
 def _refuse_unusable(incoming: IncomingTicket) -> None:
@@ -76,7 +77,7 @@ def _refuse_unusable(incoming: IncomingTicket) -> None:
         raise TicketRefused(f"The ticket has {len(incoming.features)} features, {MAX_FEATURES} are the most.")
 
 
-def _row(incoming: IncomingTicket) -> dict[str, object]:
+def _row(ticket_id: str, incoming: IncomingTicket) -> dict[str, object]:
     # Postgres cannot store NUL in text; nobody can see one either.
     content = {
         "channel": incoming.channel.replace("\0", ""),
@@ -88,7 +89,7 @@ def _row(incoming: IncomingTicket) -> dict[str, object]:
     canonical = json.dumps(content, sort_keys=True, ensure_ascii=False)
     return {
         **content,
-        "id": new_id(),
+        "id": ticket_id,
         "source": incoming.source,
         "delivery_id": incoming.delivery_id,
         "digest": hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest(),

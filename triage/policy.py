@@ -26,8 +26,8 @@ class FieldPolicy:
     """How sure the bot must be about one field.
 
     ``target`` of the applied values must be right, and that must be certified with ``confidence``; below that
-    values from ``suggest_at`` on are suggested. A ticket less familiar than ``least_familiarity`` (0..1, the share of training
-    tickets that were stranger) is left. ``default`` stands in for what is left.
+    values from ``suggest_at`` on are suggested. A ticket less familiar than ``least_familiarity`` (0..1, the
+    share of training tickets that were stranger) is left. ``default`` stands in for what is left.
     """
 
     target: float = 0.95
@@ -153,7 +153,8 @@ class _PolicyFile(_Strict):
         for rule in self.rules:
             if not (rule.keywords or rule.requesters or rule.channels):
                 raise Misconfigured(
-                    f"Rule “{rule.name}” of the policy file matches every ticket: give it keywords, requesters or channels."
+                    f"Rule “{rule.name}” of the policy file matches every ticket: "
+                    "give it keywords, requesters or channels."
                 )
         return Policy(
             fields={name: table.policy() for name, table in self.fields.items()},

@@ -20,11 +20,11 @@ class Settings(BaseSettings):
 
     home: Path = Field(
         default=Path("~/.triage"),
-        description="Folder of the encoder, models, knowledge base, policy file and (without a database URL) the database.",
+        description="Folder of encoder, models, knowledge base, policy and (without a database URL) the database.",
     )
     database_url: SecretStr | None = Field(
         default=None,
-        description="SQLAlchemy URL, for example `postgresql://user:password@host/triage`. Default: SQLite in the home folder.",
+        description="For example `postgresql://user:password@host/triage`. Default: SQLite in the home folder.",
     )
     encoder: str = Field(
         default="all-MiniLM-L6-v2",
@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     )
     encoder_path: Path | None = Field(
         default=None,
-        description="Folder of the prepared encoder, where it is not to lie in the home folder (as in a container image).",
+        description="Folder of the prepared encoder, if not in the home folder (as in a container image).",
     )
     host: str = Field(default="127.0.0.1", description="Address that the REST API listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port that the REST API listens on.")
@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     heartbeat_s: float = Field(
         default=2.0,
         gt=0,
-        description="Seconds between two signs of life of a worker. After five missed ones another worker takes its jobs over.",
+        description="Seconds between two signs of life of a worker; after five missed ones another takes over.",
     )
     max_body_bytes: int = Field(
         default=1_000_000, ge=1_000, description="Largest request body, in bytes, that the REST API reads."

@@ -12,6 +12,7 @@ from secrets import token_hex
 
 import structlog
 from dbos import DBOS, DBOSClient, DBOSConfiguredInstance, DBOSPortableJSONSerializer
+from dbos import error as dbos_error
 from sqlalchemy import Engine, delete, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
@@ -92,7 +93,8 @@ class Journey(DBOSConfiguredInstance):
             telemetry.TICKETS_TRIAGED.inc()
 
     def _give_up(self, ticket_id: str, error: Exception) -> None:
-        cause = error.errors[-1] if getattr(error, "errors", None) else error
+        # DBOS wraps what a step raised, once for each attempt.
+        cause = error.errors[-1] if isinstance(error, dbos_error.DBOSMaxStepRetriesExceeded) and error.errors else error
         known = isinstance(cause, TriageError)
         reason = str(cause) if known else f"Unexpected {type(cause).__name__}: see the worker's log."
         log.error("ticket failed", ticket=ticket_id, reason=reason, exc_info=None if known else cause)

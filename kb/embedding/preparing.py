@@ -20,7 +20,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kb.articles import Progress
-from kb.embedding.card import FORMAT, GRAPH, TOKENIZER, EncoderCard, read_card, sha256_of, verify, write_card
+from kb.embedding.card import (
+    COMPACT,
+    COMPACT_WEIGHTS,
+    FORMAT,
+    GRAPH,
+    TOKENIZER,
+    EncoderCard,
+    read_card,
+    sha256_of,
+    verify,
+    write_card,
+)
 from kb.embedding.serving import ServingEncoder
 from kb.errors import EncoderUnavailable, ModelDamaged, ModelMissing
 
@@ -110,6 +121,7 @@ def _prepare(source: str, scratch: Path, progress: Progress) -> EncoderCard:
         max_tokens = min(model.max_seq_length or MAX_TOKENS, MAX_TOKENS)
         model.max_seq_length = max_tokens
         _export(model, pooling, scratch / GRAPH)
+        names = [GRAPH, TOKENIZER, *_compact(scratch)]
         progress(2, STEPS)
         model.tokenizer.backend_tokenizer.save(str(scratch / TOKENIZER))
     card = EncoderCard(
@@ -119,7 +131,7 @@ def _prepare(source: str, scratch: Path, progress: Progress) -> EncoderCard:
         dimension=int(model.get_embedding_dimension()),
         max_tokens=max_tokens,
         pooling=pooling,
-        files={name: str(sha256_of(scratch / name)) for name in (GRAPH, TOKENIZER)},
+        files={name: str(sha256_of(scratch / name)) for name in names},
         max_difference=0.0,
         versions={name: version(name) for name in ("torch", "sentence-transformers", "onnx")},
         prepared_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -128,8 +140,8 @@ def _prepare(source: str, scratch: Path, progress: Progress) -> EncoderCard:
     difference = _difference(model, ServingEncoder(scratch, card, precise=True))
     if difference > TOLERANCE:
         raise EncoderUnavailable(
-            f"The exported graph of {source} differs from the original by {difference:.1e}, {TOLERANCE:.0e} is the most. "
-            "Another version of torch or sentence-transformers may export it right; see constraints.txt."
+            f"The exported graph of {source} differs from the original by {difference:.1e}, "
+            f"{TOLERANCE:.0e} is the most. Another version of torch may export it right; see constraints.txt."
         )
     progress(4, STEPS)
     card = replace(card, max_difference=difference)
@@ -212,7 +224,7 @@ def _export(model: SentenceTransformer, pooling: str, path: Path) -> None:
     """Write the graph: (token ids, mask), both (b, s) int64 → unit vectors (b, d) float32."""
     import torch
 
-    class Graph(torch.nn.Module):
+    class Graph(torch.nn.Module):  # type: ignore[misc]  # torch is not followed, to keep mypy quick
         def __init__(self) -> None:
             super().__init__()
             self.transformer = model[0].auto_model
@@ -238,6 +250,16 @@ def _export(model: SentenceTransformer, pooling: str, path: Path) -> None:
         opset_version=17,
         dynamo=False,
     )
+
+
+def _compact(scratch: Path) -> tuple[str, ...]:
+    """Write the graph for OpenVINO too, where that is installed, and name the files."""
+    if importlib.util.find_spec("openvino") is None:
+        return ()
+    import openvino
+
+    openvino.save_model(openvino.convert_model(scratch / GRAPH), scratch / COMPACT, compress_to_fp16=True)
+    return COMPACT, COMPACT_WEIGHTS
 
 
 def _difference(model: SentenceTransformer, exported: ServingEncoder) -> float:

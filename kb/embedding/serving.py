@@ -12,7 +12,7 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from kb.articles import FloatArray, Progress
-from kb.embedding.card import GRAPH, TOKENIZER, EncoderCard, read_card, verify
+from kb.embedding.card import COMPACT, COMPACT_WEIGHTS, GRAPH, TOKENIZER, EncoderCard, read_card, verify
 
 TokenArray = npt.NDArray[np.int64]
 Run = Callable[[TokenArray, TokenArray], FloatArray]
@@ -33,8 +33,8 @@ log = logging.getLogger(__name__)
 class ServingEncoder:
     """A prepared encoder; safe to call from several threads.
 
-    It runs on OpenVINO (bf16 where the processor has it: 3.3 times the texts per CPU-second of torch) or, where that is not
-    installed or ``precise`` is asked for, on onnxruntime in fp32 (1.9 times).
+    It runs on OpenVINO (bf16 where the processor has it: 3.3 times the texts per CPU-second of torch) or, where
+    that is not installed or ``precise`` is asked for, on onnxruntime in fp32 (1.9 times).
     """
 
     def __init__(self, folder: Path, card: EncoderCard, *, threads: int | None = None, precise: bool = False) -> None:
@@ -43,7 +43,8 @@ class ServingEncoder:
         # The file may say 128 and padding to the batch; both are set here.
         self._tokenizer.enable_truncation(card.max_tokens)
         self._tokenizer.no_padding()
-        self._run = (None if precise else _openvino(folder / GRAPH, threads)) or _onnxruntime(folder / GRAPH, threads)
+        compact = None if precise or COMPACT not in card.files else _openvino(folder / COMPACT, threads)
+        self._run = compact or _onnxruntime(folder / GRAPH, threads)
 
     @property
     def dimension(self) -> int:
@@ -83,7 +84,8 @@ class ServingEncoder:
 def load_encoder(folder: Path, *, threads: int | None = None) -> ServingEncoder:
     """Load a prepared encoder, checking every file; raises ``ModelMissing`` or ``ModelDamaged``."""
     card = read_card(folder)
-    verify(folder, card)
+    needed = {TOKENIZER, GRAPH} if COMPACT not in card.files else {TOKENIZER, COMPACT, COMPACT_WEIGHTS}
+    verify(folder, card, needed)
     return ServingEncoder(folder, card, threads=threads)
 
 

@@ -24,9 +24,7 @@ def queued(session: Session) -> int:
 
 def test_accepted_ticket_is_stored_with_its_job(sessions: sessionmaker[Session], jobs: Jobs) -> None:
     with sessions.begin() as session:
-        acceptance = accept(
-            session, jobs, incoming("Grüße 👋 مرحبا", subject="Hallo", features={"site": "Lyon"})
-        )
+        acceptance = accept(session, jobs, incoming("Grüße 👋 مرحبا", subject="Hallo", features={"site": "Lyon"}))
     with sessions() as session:
         row = store.find_ticket(session, acceptance.ticket_id)
         assert (row.state, row.subject, row.body) == ("accepted", "Hallo", "Grüße 👋 مرحبا")
@@ -78,9 +76,7 @@ def test_ticket_with_no_text_or_too_much_is_refused(
         accept(session, jobs, incoming(body, subject=subject))
 
 
-def test_nul_characters_are_stored_as_replacement_characters(
-    sessions: sessionmaker[Session], jobs: Jobs
-) -> None:
+def test_nul_characters_are_stored_as_replacement_characters(sessions: sessionmaker[Session], jobs: Jobs) -> None:
     with sessions.begin() as session:
         acceptance = accept(session, jobs, incoming("a\0b"))
     with sessions() as session:

@@ -76,9 +76,7 @@ def test_keyword_matches_whole_words_whatever_their_case(keyword: str, text: str
 
 
 def test_all_conditions_of_a_rule_must_hold() -> None:
-    rule = Rule(
-        "r", {"queue": "x"}, keywords=("vpn",), requesters=("*@board.example.com",), channels=("email",)
-    )
+    rule = Rule("r", {"queue": "x"}, keywords=("vpn",), requesters=("*@board.example.com",), channels=("email",))
     assert rule.match(incoming(requester="Eva@Board.example.com")) is not None
     assert rule.match(incoming(requester="eva@example.com")) is None
     assert rule.match(incoming(requester="eva@board.example.com", channel="slack")) is None

@@ -98,10 +98,11 @@ def _show_table(assessed: list[tuple[IncomingTicket, Assessment]]) -> None:
     for ticket, one in assessed:
         said = one.answer
         citations = said.citations if isinstance(said, Answer) else ()
+        nearest = said.nearest[0].title if isinstance(said, Abstention) and said.nearest else None
         table.add_row(
             escape(ticket.subject or " ".join(ticket.body.split())[:80]),
             *(decision_cell(decision) for decision in one.decisions),
-            answer_cell(citations, said.probability, getattr(said, "explanation", None)),
+            answer_cell(citations, said.probability, nearest),
         )
     out.print(table)
     out.print(LEGEND)

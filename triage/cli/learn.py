@@ -44,9 +44,8 @@ def train(
         print_json(card.as_json())
         return
     show_card(card)
-    note(
-        f"Model {card.model_id} is {'in use from now on' if promoted else 'kept; promote it with triage models promote'}."
-    )
+    use = "in use from now on" if promoted else f"kept; `triage models promote {card.model_id}` puts it to use"
+    note(f"Model {card.model_id} is {use}.")
 
 
 def evaluate(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -22,8 +24,10 @@ from kb import Citation
 from triage.db.tables import CitationRow, DecisionRow
 from triage.tickets.model import Decision, Outcome
 
-out = Console()
-err = Console(stderr=True)
+# In a pipe or a log there is no width to keep to; 80 columns would cut every table.
+WIDE = 180
+out = Console(width=None if sys.stdout.isatty() else WIDE)
+err = Console(stderr=True, width=None if sys.stderr.isatty() else WIDE)
 
 MARKS = {
     Outcome.APPLY.value: ("green", "✔"),
@@ -31,7 +35,7 @@ MARKS = {
     Outcome.LEAVE.value: ("dim", "–"),
 }
 LEGEND = "[green]✔ applied[/]  [yellow]? suggested[/]  [dim]– left[/]   (the number is the calibrated probability)"
-ANSWER_CHARACTERS = 90
+ANSWER_CHARACTERS = 100
 
 
 def complain(sentence: str) -> None:
@@ -74,22 +78,23 @@ def decision_cell(decision: Decision | DecisionRow) -> str:
     return f"[{colour}]{mark} {value}{number}[/]"
 
 
-def answer_cell(citations: Sequence[Citation | CitationRow], probability: float | None, explanation: str | None) -> str:
-    """An answer's first line with its citation, or why there is none."""
+def answer_cell(citations: Sequence[Citation | CitationRow], probability: float | None, nearest: str | None) -> str:
+    """An answer's first line with its citation, or the silence and what came nearest."""
+    sure = "" if probability is None else f"{probability:.0%}"
     if not citations:
-        return f"[dim]{escape(_shorten(explanation or 'No answer.'))}[/]"
+        instead = f", nearest “{escape(_shorten(nearest))}”" if nearest else ""
+        return f"[dim]silent ({sure or 'nothing found'}{instead})[/]"
     first = next((line for line in citations[0].text.splitlines() if line.strip(" #*-")), "")
-    sure = "" if probability is None else f"[green]{probability:.0%}[/] "
-    return f"{sure}{escape(_shorten(first.strip()))} [cyan]\\[{escape(citations[0].title)}][/]"
+    return f"[green]{sure}[/] [cyan]\\[{escape(_shorten(citations[0].title))}][/] {escape(_shorten(first.strip()))}"
 
 
 def ticket_table(fields: Sequence[str]) -> Table:
     """An empty table of triaged tickets: one column per field."""
-    table = Table(show_lines=False, pad_edge=False, expand=True, row_styles=["", "on grey7"])
-    table.add_column("ticket", no_wrap=True, ratio=4, overflow="ellipsis")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, expand=True)
+    table.add_column("ticket", no_wrap=True, ratio=3, overflow="ellipsis", min_width=12)
     for name in fields:
         table.add_column(name, no_wrap=True)
-    table.add_column("answer, with its citation", ratio=7)
+    table.add_column("answer \\[citation]", no_wrap=True, ratio=7, overflow="ellipsis", min_width=20)
     return table
 
 

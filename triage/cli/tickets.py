@@ -175,15 +175,15 @@ def _cells(row: TicketRow, run: RunRow | None, fields: Sequence[str]) -> list[st
         return [*("" for _ in fields), said]
     decided = {decision.field: decision_cell(decision) for decision in run.decisions}
     answer = run.answer
-    said = answer_cell(answer.citations, answer.probability, answer.explanation) if answer else ""
+    nearest = answer.nearest[0]["title"] if answer and answer.nearest else None
+    said = answer_cell(answer.citations, answer.probability, nearest) if answer else ""
     return [*(decided.get(name, "") for name in fields), said]
 
 
 def _show_story(row: TicketRow) -> None:
     out.rule(f"[bold]{_title(row)}", align="left")
-    out.print(
-        f"[dim]{row.id} · {row.state} · {row.channel} · {escape(row.requester)} · {row.received_at:%Y-%m-%d %H:%M:%S} UTC[/]"
-    )
+    came = f"{row.channel} · {escape(row.requester)} · {row.received_at:%Y-%m-%d %H:%M:%S} UTC"
+    out.print(f"[dim]{row.id} · {row.state} · {came}[/]")
     if row.failure:
         out.print(f"[red]{escape(row.failure)}[/]")
     out.print(escape(row.body.strip()))
@@ -191,9 +191,8 @@ def _show_story(row: TicketRow) -> None:
         _show_run(run)
     for correction in row.corrections:
         was = correction.previous or "nothing"
-        out.print(
-            f"[magenta]{escape(correction.author)}[/] corrected {correction.field}: {escape(was)} → {escape(correction.value)}"
-        )
+        change = f"{escape(correction.field)}: {escape(was)} → {escape(correction.value)}"
+        out.print(f"[magenta]{escape(correction.author)}[/] corrected {change}")
 
 
 def _show_run(run: RunRow) -> None:

@@ -68,7 +68,7 @@ def _refuse_newer(connection: Connection) -> None:
     if revision is not None and revision not in known:
         raise DatabaseOutdated(
             f"The database is at revision {revision}, which this version of triage does not know: "
-            "a newer version made it. Install that version again, or point TRIAGE_HOME or TRIAGE_DATABASE_URL elsewhere."
+            "a newer version made it. Install that version again, or set TRIAGE_HOME or TRIAGE_DATABASE_URL to another."
         )
 
 

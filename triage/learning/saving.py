@@ -44,7 +44,7 @@ def save(
     with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as name:
         scratch = Path(name)
         (scratch / TERMS).write_text(json.dumps(terms, ensure_ascii=False), encoding="utf-8")
-        np.savez(scratch / ARRAYS, **arrays)
+        np.savez(scratch / ARRAYS, allow_pickle=False, **arrays)
         model_id = _model_id(card, sha256_of(scratch / TERMS), arrays)
         card = replace(card, model_id=model_id)
         (scratch / CARD).write_text(json.dumps(card.as_json(), indent=1, ensure_ascii=False), encoding="utf-8")
@@ -55,7 +55,7 @@ def save(
 
 
 def _field_arrays(number: int, model: FieldModel) -> dict[str, npt.NDArray[np.generic]]:
-    values = {
+    values: dict[str, npt.NDArray[np.generic]] = {
         "term_weights": model.term_weights.astype(np.float16),
         "vector_weights": model.vector_weights,
         "bias": model.bias,

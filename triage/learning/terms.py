@@ -47,7 +47,7 @@ class Weighing:
 
     def apply(self, counts: Counts, rows: Rows) -> Matrix:
         """(n, t) counts → (rows, kept terms) weights: words, pieces, then metadata values."""
-        return sparse.hstack(
+        weighed: Matrix = sparse.hstack(
             [
                 _weighed(counts.words[rows][:, self.words], self.word_rarity),
                 _weighed(counts.pieces[rows][:, self.pieces], self.piece_rarity),
@@ -55,6 +55,7 @@ class Weighing:
             ],
             format="csr",
         )
+        return weighed
 
 
 def count_terms(texts: Sequence[str], features: Sequence[Mapping[str, str]]) -> Counts:
@@ -75,7 +76,8 @@ def fit_weighing(counts: Counts, rows: Rows) -> Weighing:
 
 def with_vectors(terms: Matrix, vectors: FloatArray, weight: float) -> Matrix:
     """Both views side by side: (n, t) terms and (n, d) embeddings times their weight."""
-    return sparse.hstack([terms, sparse.csr_matrix(vectors * np.float32(weight))], format="csr")
+    both: Matrix = sparse.hstack([terms, sparse.csr_matrix(vectors * np.float32(weight))], format="csr")
+    return both
 
 
 def _matrix(counted: Iterable[Counter[str]]) -> tuple[Matrix, tuple[str, ...]]:
@@ -105,4 +107,5 @@ def _weighed(counts: Matrix, rarity: npt.NDArray[np.float64]) -> Matrix:
     weights.data = (1 + np.log(weights.data)) * rarity[weights.indices]
     lengths = np.sqrt(np.asarray(weights.multiply(weights).sum(axis=1)).ravel())
     scale = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
-    return (sparse.diags(scale) @ weights).tocsr()
+    unit: Matrix = (sparse.diags(scale) @ weights).tocsr()
+    return unit

@@ -27,7 +27,10 @@ from triage.learning.terms import Counts, Matrix, count_terms, fit_weighing, wit
 from triage.understand.card import FieldCard, ModelCard
 from triage.understand.classifier import FieldModel
 
-FOLDS = 3
+# A small history is divided into more parts, so that the model that is measured has seen nearly as much of it as
+# the one that is used: of 500 tickets, five folds measure two points more accuracy than three.
+FOLDS, FOLDS_OF_A_SMALL_HISTORY = 3, 5
+SMALL_HISTORY = 2_000
 # (weight of the embedding against the words, regularisation C), tried out of fold. Short questions want the
 # embedding and little freedom (BANKING77: 2, .3), long tickets their words (real IT tickets: 1, 1).
 CANDIDATES = ((1.0, 1.0), (1.0, 0.3), (2.0, 0.3), (3.0, 0.3))
@@ -83,7 +86,7 @@ def train_classifier(
     to learn from. The same tickets, encoder, seed and version give the same model.
     """
     refuse_untrainable(tickets)
-    fits = len(tickets.labels) * (len(CANDIDATES) * FOLDS + 1)
+    fits = len(tickets.labels) * (len(CANDIDATES) * _wanted_folds(tickets) + 1)
     total = len(tickets) + fits
     report = progress or (lambda done, total: None)
     vectors = encoder.encode(tickets.texts, progress=lambda done, _: report(done, total))
@@ -138,11 +141,15 @@ def _folds(tickets: LabelledTickets, counts: Counts) -> list[_Fold]:
     """Near-copies, alike but for their digits, always stand on the same side."""
     _, groups = np.unique([_masked(text) for text in tickets.texts], return_inverse=True)
     folds = []
-    splitter = GroupKFold(min(FOLDS, len(np.unique(groups))), shuffle=True, random_state=0)
+    splitter = GroupKFold(min(_wanted_folds(tickets), len(np.unique(groups))), shuffle=True, random_state=0)
     for learn, judge in splitter.split(np.zeros(len(tickets)), groups=groups):
         weighing = fit_weighing(counts, learn)
         folds.append(_Fold(learn, judge, weighing.apply(counts, learn), weighing.apply(counts, judge)))
     return folds
+
+
+def _wanted_folds(tickets: LabelledTickets) -> int:
+    return FOLDS if len(tickets) > SMALL_HISTORY else FOLDS_OF_A_SMALL_HISTORY
 
 
 def _masked(text: str) -> str:

@@ -52,12 +52,9 @@ class ModelCard:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> ModelCard:  # Any: parsed JSON
         """The card that ``as_json`` gave; raises ``TypeError`` or ``KeyError`` where it is not one."""
-        fields = {
-            name: FieldCard(**{key: _tuples(value) for key, value in field.items()})
-            for name, field in content["fields"].items()
-        }
-        return cls(**{key: _tuples(value) for key, value in content.items() if key != "fields"}, fields=fields)
+        fields = {name: FieldCard(**_with_tuples(field)) for name, field in content["fields"].items()}
+        return cls(**{**_with_tuples(content), "fields": fields})
 
 
-def _tuples(value: Any) -> Any:  # Any: one value of parsed JSON
-    return tuple(value) if isinstance(value, list) else value
+def _with_tuples(content: Mapping[str, Any]) -> dict[str, Any]:  # Any: parsed JSON
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -219,10 +220,11 @@ def _vectorizer(terms: Mapping[str, list[str]], rarity: npt.NDArray[np.float64])
     for kind in ("words", "pieces", "values"):
         numbered.append({term: start + row for row, term in enumerate(terms[kind])})
         start += len(terms[kind])
-    return Vectorizer(*numbered, rarity=rarity)
+    words, pieces, values = numbered
+    return Vectorizer(words, pieces, values, rarity)
 
 
-def _read_json(folder: Path, name: str) -> dict[str, dict[str, str]]:
+def _read_json(folder: Path, name: str) -> dict[str, Any]:  # Any: parsed JSON; whoever takes a part checks it
     try:
         content = json.loads((folder / name).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

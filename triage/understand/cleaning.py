@@ -41,22 +41,26 @@ _HEADERS = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _DEVICE = re.compile(
-    r"^(?:sent from (?:my |the )?\w|von meinem \w+ gesendet|gesendet von \w|envoyé (?:de|depuis) mon |enviado desde mi |"
+    r"^(?:sent from (?:my |the )?\w|von meinem \w+ gesendet|gesendet von \w|envoyé (?:de|depuis) mon |"
+    r"enviado desde mi |"
     r"verzonden (?:vanaf|met) |get outlook for |outlook für (?:ios|android) (?:beziehen|herunterladen))[^\n]{0,80}$",
     re.IGNORECASE,
 )
 _DELIMITER = re.compile(r"^--\s?$|^_{3,}$|^-{3,}$")
 _GREETING = re.compile(
-    r"^(?:(?:kind|best|warm|many|with kind|with best)\s+)?regards\b|^(?:best|cheers|thanks|many thanks|thank you|thx|rgds|br|"
+    r"^(?:(?:kind|best|warm|many|with kind|with best)\s+)?regards\b|"
+    r"^(?:best|cheers|thanks|many thanks|thank you|thx|rgds|br|"
     r"sincerely|yours \w+|mit freundlichen grüßen|mit freundlichen gruessen|viele grüße|freundliche grüße|beste grüße|"
     r"liebe grüße|gruß|vg|lg|mfg|cordialement|bien à vous|bien cordialement|merci d.avance|merci|un saludo|saludos|"
-    r"saludos cordiales|atentamente|gracias|met vriendelijke groet|groeten|mvg)\b[\s,.!–-]*(?:\w[\w .'-]{0,40})?[,.!]*$",
+    r"saludos cordiales|atentamente|gracias|met vriendelijke groet|groeten|mvg)\b"
+    r"[\s,.!–-]*(?:\w[\w .'-]{0,40})?[,.!]*$",
     re.IGNORECASE,
 )
 _CONTACT = re.compile(r"@|\bext\.?\s*\d|\+?\d[\d ()/.-]{6,}\d|https?://|www\.|\|", re.IGNORECASE)
 _DISCLAIMER = re.compile(
     r"^[^\n]{0,40}(?:this (?:e-?mail|message)(?: and any| is| contains| may)|confidentiality notice|"
-    r"diese e-?mail (?:enthält|kann|ist)|ce (?:message|courriel)(?: et| est| contient)|este (?:mensaje|correo) (?:y|es|puede|contiene))",
+    r"diese e-?mail (?:enthält|kann|ist)|ce (?:message|courriel)(?: et| est| contient)|"
+    r"este (?:mensaje|correo) (?:y|es|puede|contiene))",
     re.IGNORECASE | re.MULTILINE,
 )
 

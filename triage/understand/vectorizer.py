@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +31,7 @@ def words_in(text: str) -> Counter[str]:
     """Words of two characters and more, and pairs of them, lower case, with their counts."""
     words = _WORD.findall(text[:MAX_CHARACTERS].lower())
     counts = Counter(words)
-    counts.update(f"{first} {second}" for first, second in zip(words, words[1:], strict=False))
+    counts.update(f"{first} {second}" for first, second in pairwise(words))
     return counts
 
 

@@ -6,18 +6,19 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.config import JsonDict
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Text = Annotated[str, StringConstraints(max_length=1_000_000)]
 
-TICKET_EXAMPLE = {
+TICKET_EXAMPLE: JsonDict = {
     "subject": "VPN drops every ten minutes",
     "body": "Since this morning FennGate disconnects again and again. I work from home today.",
     "requester": "callum.reid@fennvale.example",
     "channel": "portal",
     "features": {"site": "Leeds"},
 }
-ARTICLE_EXAMPLE = {
+ARTICLE_EXAMPLE: JsonDict = {
     "title": "Connect with FennGate",
     "text": "## Steps\n\n1. Open FennGate.\n2. Choose Leeds.\n3. Confirm in the Authenticator app.",
     "url": "https://hub.fennvale.example/it/connect-fenngate",

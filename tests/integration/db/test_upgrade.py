@@ -60,9 +60,7 @@ def test_database_of_a_newer_version_is_refused(database_url: str, engine: Engin
         upgrade_database(database_url)
 
 
-@pytest.mark.parametrize(
-    "url", ["mysql://localhost/triage", "no url at all", "postgresql+psycopg://127.0.0.1:1/x"]
-)
+@pytest.mark.parametrize("url", ["mysql://localhost/triage", "no url at all", "postgresql+psycopg://127.0.0.1:1/x"])
 def test_unusable_url_is_explained(url: str) -> None:
     with pytest.raises(Misconfigured):
         upgrade_database(url)
