@@ -1,5 +1,7 @@
 VENV := .venv
-export TRIAGE_HOME ?= $(CURDIR)/.triage
+BIN := $(VENV)/bin
+# More arguments, for example: make test ARGS="-k policy"
+ARGS ?=
 
 .PHONY: help setup run test check bench clean
 help: ## Show what there is
@@ -8,17 +10,27 @@ help: ## Show what there is
 setup: ## Install everything into .venv (repeating it does nothing)
 	@scripts/setup
 
+# The sample desk lives in this folder, unless the environment or .env names another home.
+ifeq ($(shell grep -s '^TRIAGE_HOME=' .env),)
+run: export TRIAGE_HOME ?= $(CURDIR)/.triage
+endif
+# Ctrl-C is how this ends: `trap` keeps the shell, and so make, from calling that an error.
 run: setup ## Train on the sample desk, triage its inbox before your eyes, serve on 127.0.0.1:8000
-	@$(VENV)/bin/triage demo examples/desk || [ $$? -eq 130 ]
+	@trap : INT; $(BIN)/triage demo examples/desk $(ARGS) || [ $$? -eq 130 ]
 
+# 5 is pytest's word for "there are no tests".
 test: setup ## Run all tests
-	@$(VENV)/bin/pytest
+	@$(BIN)/pytest $(ARGS) || [ $$? -eq 5 ]
 
 check: setup ## Format, lint, types, contracts and tests
-	@scripts/check
+	@scripts/check $(ARGS)
 
 bench: setup ## Say which benchmarks there are
-	@grep -H -m1 '^"""' bench/*.py | sed 's/:"""/  /'
+	@for file in bench/[!_]*.py; do \
+		printf '  $(BIN)/python %-22s %s\n' "$$file" "$$(sed -n '1s/^"""//;1s/"""$$//;1p' "$$file")"; \
+	done
 
-clean: ## Remove what setup and run have made
-	rm -rf $(VENV) .triage build *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage
+clean: ## Remove what setup, run and check have made
+	rm -rf $(VENV) .venv.lock .triage build *.egg-info .coverage .hypothesis \
+		.pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	find kb triage tests bench -name __pycache__ -prune -exec rm -rf {} +

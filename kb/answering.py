@@ -44,7 +44,7 @@ _COMPLAINT = re.compile(
     re.IGNORECASE,
 )
 _NEXT_STEP = re.compile(r"\s*(?:[2-9]|[1-9]\d)[.)]\s")
-_MARKUP = re.compile(r"^[#>\-*+\d.)\s|`(]+")
+_MARKUP = re.compile(r"^(?:[#>\-*+\s|`(]|\d+[.)]\s)+")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ Progress = Callable[[int, int], None]
 """``report(done, total)``, called from the working thread."""
 
 PUBLIC = "public"
+INTERNAL = "internal"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,11 @@ _HEADING = re.compile(r"^ {0,3}(#{1,6})[ \t]+([^\n]*?)[ \t]*#*[ \t]*$", re.MULTI
 def split(article: Article) -> list[Passage]:
     """The article's passages in order: exact offsets, no heading lines, no blank edges, every word in one of them."""
     splitter = MarkdownSplitter(LONGEST)
+    # An article of nothing but headings is cited by them.
+    sections = list(_sections(article.text)) or [((), 0, len(article.text))]
     return [
         Passage(article.id, start + offset, start + offset + len(piece), path)
-        for path, start, end in _sections(article.text)
+        for path, start, end in sections
         for offset, piece in _pieces(splitter, article.text[start:end])
     ]
 
@@ -51,15 +53,11 @@ def _sections(text: str) -> Iterator[tuple[tuple[str, ...], int, int]]:
 
 
 def _headings(text: str) -> Iterator[re.Match[str]]:
-    fences: list[tuple[int, int]] = []
     position = 0
     for part, is_code in split_fences(text):
-        if is_code:
-            fences.append((position, position + len(part)))
+        if not is_code:
+            yield from _HEADING.finditer(text, position, position + len(part))
         position += len(part)
-    for heading in _HEADING.finditer(text):
-        if not any(start <= heading.start() < end for start, end in fences):
-            yield heading
 
 
 def article_text(article: Article) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
@@ -33,6 +34,7 @@ from kb.vectors import kind_for
 
 # A question is cut here before it is searched for: what follows is a log or a quoted history.
 MAX_QUESTION_CHARACTERS = 20_000
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class KnowledgeBase:
@@ -54,10 +56,8 @@ class KnowledgeBase:
         Raises ``SnapshotDamaged`` or ``SnapshotMismatch``; with ``ignore_damage`` (before a rebuild) it is
         opened as empty then.
         """
-        name = store.current_name(folder)
-        if name is None or ignore_damage:
-            return cls(folder, encoder, store.empty(encoder.dimension))
-        return cls(folder, encoder, store.load(folder, name, encoder.fingerprint))
+        stored = None if ignore_damage else store.load(folder, encoder.fingerprint)
+        return cls(folder, encoder, stored or store.empty(encoder.dimension))
 
     @property
     def snapshot(self) -> str:
@@ -83,20 +83,21 @@ class KnowledgeBase:
         if name is None or name == self.snapshot:
             return False
         with self._lock:
-            self._load(name)
+            self._latest()
         return True
 
     def sync(self, source: Path, *, rebuild: bool = False, progress: Progress | None = None) -> SyncReport:
         """Make the articles of a folder those of the knowledge base; only what has changed is embedded.
 
-        Articles that came from elsewhere stay, but for a rebuild, which begins from nothing. Raises
-        ``SourceUnreadable`` where the folder is not there.
+        Articles that came from elsewhere stay. A rebuild embeds everything anew, also what another encoder made;
+        after a damage it loses what came from elsewhere. Raises ``SourceUnreadable`` where there is no such folder.
         """
         read, problems = read_folder(source)
         name = source.resolve().name
         with self._lock, store.alone(self._folder):
             before = store.empty(self._encoder.dimension) if rebuild else self._latest()
-            old = {article.id: article for article in before.articles}
+            stored = store.readable_articles(self._folder) if rebuild else before.articles
+            old = {article.id: article for article in stored}
             new = {article.id: article for article in read}
             kept = {article_id: article for article_id, article in old.items() if article.source != name}
             embedded = self._publish(before, [*(kept | new).values()], progress)
@@ -113,8 +114,7 @@ class KnowledgeBase:
 
     def put(self, article: Article) -> bool:
         """Add or replace one article, in force at once; True where it is new. Raises ``SourceUnreadable``."""
-        if not article.text.strip() or len(article.text) > MAX_BYTES:
-            raise SourceUnreadable(f"An article needs a text of 1 to {MAX_BYTES:,} characters.")
+        _check(article)
         with self._lock, store.alone(self._folder):
             before = self._latest()
             others = [known for known in before.articles if known.id != article.id]
@@ -168,24 +168,32 @@ class KnowledgeBase:
             return reply(retriever, question, vector, ranked, gate=shipped_gate(), snapshot=snapshot.name)
 
         public = said(audiences)
-        if isinstance(public, Abstention) and retriever.audiences - set(audiences) and isinstance(said(None), Answer):
+        if isinstance(public, Answer) or retriever.audiences <= set(audiences):
+            return public
+        anybody = said(None)
+        cited = self._audience_cited(snapshot, anybody)
+        if cited is not None and cited not in audiences:
             explanation = "Only articles that are not for this audience answer this; an agent can look them up."
             return replace(public, reason=AbstentionReason.ONLY_INTERNAL, explanation=explanation)
         return public
+
+    @staticmethod
+    def _audience_cited(snapshot: Snapshot, reply: Answer | Abstention) -> str | None:
+        """Whom the article is for that a reply cites; None of an abstention."""
+        if isinstance(reply, Abstention):
+            return None
+        cited = reply.citations[0].article_id
+        return next(article.audience for article in snapshot.articles if article.id == cited)
 
     def _vector(self, text: str, given: FloatArray | None) -> FloatArray:
         return self._encoder.encode([text])[0] if given is None else given
 
     def _latest(self) -> Snapshot:
-        """What is in force on disk: another process may have published since. The caller holds both locks."""
-        name = store.current_name(self._folder)
-        if name is not None and name != self.snapshot:
-            self._load(name)
+        """What is in force on disk: another process may have published since. The caller holds ``_lock``."""
+        if store.current_name(self._folder) not in (None, self.snapshot):
+            stored = store.load(self._folder, self._encoder.fingerprint)
+            self._state = (stored, _retriever(stored)) if stored else self._state
         return self._state[0]
-
-    def _load(self, name: str) -> None:
-        snapshot = store.load(self._folder, name, self._encoder.fingerprint)
-        self._state = (snapshot, _retriever(snapshot))
 
     def _publish(self, before: Snapshot, articles: Iterable[Article], progress: Progress | None = None) -> int:
         """Put these articles in force; returns how many passages had to be embedded."""
@@ -202,6 +210,16 @@ class KnowledgeBase:
         snapshot = replace(snapshot, name=name)
         self._state = (snapshot, _retriever(snapshot))
         return embedded
+
+
+def _check(article: Article) -> None:
+    if not article.id.strip():
+        raise SourceUnreadable("An article needs an id.")
+    if not article.text.strip() or len(article.text) > MAX_BYTES:
+        raise SourceUnreadable(f"An article needs a text of 1 to {MAX_BYTES:,} characters.")
+    fields = (article.id, article.title, article.text, article.url, article.audience, article.source, *article.tags)
+    if any(value and _SURROGATE.search(value) for value in fields):
+        raise SourceUnreadable("The article holds half a surrogate pair, as broken JSON has them. Send it as UTF-8.")
 
 
 def _retriever(snapshot: Snapshot) -> Retriever | None:
@@ -224,14 +242,13 @@ def _embedded(
     before: Snapshot, articles: Sequence[Article], encoder: Encoder, progress: Progress | None
 ) -> tuple[Snapshot, int]:
     """The snapshot of these articles; vectors of texts that ``before`` has are taken from there."""
-    old = {article.id: article for article in before.articles}
     passages: list[Passage] = []
     texts: list[str] = []
     for article in articles:
         own = split(article)
         passages += own
         texts += [article_text(article), *(passage_text(article, passage) for passage in own)]
-    known = _known_vectors(before, [article for article in articles if old.get(article.id) == article])
+    known = _known_vectors(before)
     missing = [text for text in dict.fromkeys(texts) if text not in known]
     known |= dict(zip(missing, encoder.encode(missing, progress=progress), strict=True))
     vectors = [known[text] for text in texts]
@@ -255,15 +272,10 @@ def _first_positions(articles: Sequence[Article], passages: Sequence[Passage]) -
     return positions
 
 
-def _known_vectors(before: Snapshot, unchanged: Sequence[Article]) -> dict[str, FloatArray]:
-    """The vectors of unchanged articles and of their passages, by the text that was embedded."""
-    wanted = {article.id: article for article in unchanged}
-    known = {
-        article_text(article): before.article_vectors[row]
-        for row, article in enumerate(before.articles)
-        if article.id in wanted
-    }
+def _known_vectors(before: Snapshot) -> dict[str, FloatArray]:
+    """All vectors by the text that was embedded, so that a moved article or an unchanged passage keeps its own."""
+    by_id = {article.id: article for article in before.articles}
+    known = {article_text(article): before.article_vectors[row] for row, article in enumerate(before.articles)}
     for row, passage in enumerate(before.passages):
-        if article := wanted.get(passage.article_id):
-            known[passage_text(article, passage)] = before.passage_vectors[row]
+        known[passage_text(by_id[passage.article_id], passage)] = before.passage_vectors[row]
     return known

@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -31,6 +32,7 @@ MANIFEST = "manifest.json"
 ARTICLES = "articles.jsonl"
 ARTICLE_VECTORS = "article_vectors.npy"
 PASSAGE_VECTORS = "passage_vectors.npy"
+FILES = (ARTICLES, ARTICLE_VECTORS, PASSAGE_VECTORS)
 # The one in force and the one before, which a reader may just be opening.
 KEPT = 2
 
@@ -52,22 +54,34 @@ def current_name(folder: Path) -> str | None:
         return (folder / CURRENT).read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         return None
+    except UnicodeDecodeError as error:
+        raise _damaged(folder, CURRENT) from error
 
 
-def load(folder: Path, name: str, fingerprint: str) -> Snapshot:
-    """Read a snapshot, checking every file's SHA-256.
+def load(folder: Path, fingerprint: str) -> Snapshot | None:
+    """Read the snapshot in force, or None before the first, checking every file's SHA-256.
 
     Raises ``SnapshotDamaged`` or ``SnapshotMismatch``, each with the command that helps.
     """
-    place = folder / "snapshots" / name
-    manifest = _manifest(place, fingerprint)
-    for file, digest in manifest["files"].items():
-        if _sha256(place / file) != digest:
+    while name := current_name(folder):
+        try:
+            return _load(folder / "snapshots" / name, fingerprint)
+        except SnapshotDamaged:
+            # While it was read, another process may have published twice and taken it away.
+            if name == current_name(folder):
+                raise
+    return None
+
+
+def _load(place: Path, fingerprint: str) -> Snapshot:
+    recorded = _recorded_files(place, fingerprint)
+    for file in FILES:
+        if _sha256(place / file) != recorded[file]:
             raise _damaged(place, file)
     try:
         articles, passages = _read_articles(place / ARTICLES)
         return Snapshot(
-            name,
+            place.name,
             tuple(articles),
             tuple(passages),
             np.load(place / ARTICLE_VECTORS, mmap_mode="r", allow_pickle=False),
@@ -77,18 +91,40 @@ def load(folder: Path, name: str, fingerprint: str) -> Snapshot:
         raise _damaged(place, "a file") from error
 
 
+def readable_articles(folder: Path) -> tuple[Article, ...]:
+    """The articles of the snapshot in force, whatever encoder it was made with; none where they are damaged."""
+    try:
+        place = folder / "snapshots" / (current_name(folder) or "")
+        manifest = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
+        if manifest["files"][ARTICLES] != _sha256(place / ARTICLES):
+            return ()
+        return tuple(_read_articles(place / ARTICLES)[0])
+    except (OSError, KeyError, ValueError, TypeError, SnapshotDamaged):
+        return ()
+
+
 def publish(folder: Path, snapshot: Snapshot, fingerprint: str, settings: Mapping[str, object]) -> str:
     """Write the snapshot aside and put it in force in one step; returns its name, made from its content.
 
     The caller holds ``alone(folder)``.
     """
-    scratch = folder / "snapshots" / f".new-{os.getpid()}"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
+    (folder / "snapshots").mkdir(exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(dir=folder / "snapshots", prefix=".new-"))
+    try:
+        name = _write(scratch, snapshot, fingerprint, settings)
+        _put_in_place(scratch, scratch.parent / name)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    _point_to(folder, name)
+    _forget_old(folder, name)
+    return name
+
+
+def _write(scratch: Path, snapshot: Snapshot, fingerprint: str, settings: Mapping[str, object]) -> str:
     _write_articles(scratch / ARTICLES, snapshot)
     np.save(scratch / ARTICLE_VECTORS, snapshot.article_vectors, allow_pickle=False)
     np.save(scratch / PASSAGE_VECTORS, snapshot.passage_vectors, allow_pickle=False)
-    digests = {name: _sha256(scratch / name) for name in (ARTICLES, ARTICLE_VECTORS, PASSAGE_VECTORS)}
+    digests = {name: _sha256(scratch / name) for name in FILES}
     name = hashlib.sha256(json.dumps([digests, fingerprint], sort_keys=True).encode()).hexdigest()[:16]
     manifest = {
         "format": FORMAT,
@@ -102,13 +138,18 @@ def publish(folder: Path, snapshot: Snapshot, fingerprint: str, settings: Mappin
     }
     (scratch / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     _sync_to_disk(scratch)
-    place = scratch.parent / name
-    if place.exists():
-        shutil.rmtree(place)  # the same content, perhaps damaged
-    os.replace(scratch, place)
-    _point_to(folder, name)
-    _forget_old(folder, name)
     return name
+
+
+def _put_in_place(scratch: Path, place: Path) -> None:
+    """Give the snapshot its name. One that is there already has the same content and may be in force: it stays
+    unless it is damaged."""
+    if place.exists():
+        if all(_sha256(place / file) == _sha256(scratch / file) for file in FILES) and _is_json(place / MANIFEST):
+            return
+        os.replace(place, scratch.with_name(f"{scratch.name}-damaged"))
+    os.replace(scratch, place)
+    _sync_folder(place.parent)
 
 
 @contextmanager
@@ -120,10 +161,12 @@ def alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _manifest(place: Path, fingerprint: str) -> dict[str, dict[str, str]]:
+def _recorded_files(place: Path, fingerprint: str) -> dict[str, str]:
+    """The SHA-256 of each file as the manifest has it, which must be of this format and this encoder."""
     try:
         manifest = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
         made_with, written_as = manifest["encoder_fingerprint"], manifest["format"]
+        recorded = {file: str(manifest["files"][file]) for file in FILES} if written_as == FORMAT else {}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(place, MANIFEST) from error
     if written_as != FORMAT:
@@ -136,8 +179,14 @@ def _manifest(place: Path, fingerprint: str) -> dict[str, dict[str, str]]:
             f"The knowledge base in {place.parent.parent} was made with another encoder than the one in use. "
             "Run: triage kb sync PATH --rebuild (or set TRIAGE_ENCODER back)"
         )
-    checked: dict[str, dict[str, str]] = manifest
-    return checked
+    return recorded
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        return isinstance(json.loads(path.read_text(encoding="utf-8")), dict)
+    except (OSError, ValueError):
+        return False
 
 
 def _damaged(place: Path, file: str) -> SnapshotDamaged:
@@ -183,8 +232,11 @@ def _point_to(folder: Path, name: str) -> None:
 
 def _forget_old(folder: Path, name: str) -> None:
     places = [place for place in (folder / "snapshots").iterdir() if place.name != name]
-    places.sort(key=lambda place: place.stat().st_mtime, reverse=True)
-    for place in places[KEPT - 1 :]:
+    # What begins with a dot is left of a writer that was killed: the lock keeps any other out.
+    whole = sorted(
+        (place for place in places if not place.name.startswith(".")), key=lambda place: place.stat().st_mtime
+    )
+    for place in {*places} - {*whole[::-1][: KEPT - 1]}:
         shutil.rmtree(place, ignore_errors=True)
 
 

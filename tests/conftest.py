@@ -1,7 +1,12 @@
-"""What do all tests share? Real databases: every test that takes ``database_url`` runs on SQLite and Postgres."""
+"""What do all tests share? Real parts: both databases, the real encoder, the sample desk trained and indexed.
+
+Every test that takes ``database_url`` runs on SQLite and on a real Postgres.
+"""
 
 from __future__ import annotations
 
+import os
+import shutil
 import warnings
 from collections.abc import Iterator
 from itertools import count
@@ -11,10 +16,51 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session, sessionmaker
 
+from kb import Encoder, KnowledgeBase, load_encoder, prepare_encoder
 from triage.db.engine import open_engine
 from triage.db.upgrade import upgrade_database
 
+ROOT = Path(__file__).parent.parent
+DESK = ROOT / "examples" / "desk"
+TEXT, LABELS, FEATURES = ["subject", "body"], ["queue", "category", "priority"], ["requester", "channel"]
+
 _numbers = count()
+
+
+@pytest.fixture(scope="session")
+def encoder_folder() -> Path:
+    """The real encoder, prepared once and kept between test runs, where `make run` keeps it too."""
+    folder = Path(os.environ.get("TRIAGE_TEST_ENCODER", ROOT / ".triage" / "encoder"))
+    prepare_encoder("all-MiniLM-L6-v2", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def encoder(encoder_folder: Path) -> Encoder:
+    """The real encoder."""
+    return load_encoder(encoder_folder)
+
+
+@pytest.fixture(scope="session")
+def sample_home(encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home folder with the sample desk trained and indexed; copy what you change."""
+    from triage.learning.dataset import read_tickets
+    from triage.learning.registry import promote
+    from triage.learning.training import train_classifier
+
+    home = tmp_path_factory.mktemp("home")
+    tickets = read_tickets(DESK / "tickets.csv", text=TEXT, labels=LABELS, features=FEATURES)
+    card = train_classifier(tickets, encoder, home / "models")
+    promote(home / "models", card.model_id)
+    KnowledgeBase.open(home / "kb", encoder).sync(DESK / "kb")
+    shutil.copy(DESK / "policy.toml", home / "policy.toml")
+    return home
+
+
+@pytest.fixture
+def home(sample_home: Path, tmp_path: Path) -> Path:
+    """A copy of the sample home that a test may change."""
+    return Path(shutil.copytree(sample_home, tmp_path / "home"))
 
 
 @pytest.fixture(scope="session")

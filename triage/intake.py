@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import CursorResult
 
 from triage.db.tables import TicketRow
 from triage.errors import Conflict, TicketRefused
@@ -101,9 +100,8 @@ def _row(ticket_id: str, incoming: IncomingTicket) -> dict[str, object]:
 
 def _insert_once(session: Session, row: dict[str, object]) -> bool:
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    result = session.execute(insert(TicketRow).values(row).on_conflict_do_nothing())
-    assert isinstance(result, CursorResult)
-    return result.rowcount == 1
+    statement = insert(TicketRow).values(row).on_conflict_do_nothing().returning(TicketRow.id)
+    return session.scalar(statement) is not None
 
 
 def _repeated(session: Session, incoming: IncomingTicket, digest: object) -> Acceptance:

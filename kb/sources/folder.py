@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
-from datetime import date, datetime
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
-import yaml
-
-from kb.articles import PUBLIC, Article, Problem
+from kb.articles import Article, Problem
 from kb.errors import SourceUnreadable
+from kb.sources.front_matter import audience_of, date_of, language_of, read_front_matter, tags_of, text_of
 from kb.sources.markdown import readable
 
-# A manual printed to one file is a megabyte; more is a mistake, such as a log or an export.
+# A manual printed to one file is a megabyte; more is a mistake, such as a log or an export. What one article
+# includes is limited to as much: includes of includes multiply.
 MAX_BYTES = 2_000_000
 SKIPPED_FOLDERS = {"node_modules", "includes", "_includes", "__pycache__"}
 MAX_INCLUDE_DEPTH = 3
 
-_FRONT_MATTER = re.compile(r"\A\s*---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 _FIRST_HEADING = re.compile(r"\A\s*#[ \t]+([^\n]+?)[ \t#]*(?:\n|\Z)")
 
 
@@ -33,18 +32,25 @@ def read_folder(root: Path) -> tuple[list[Article], list[Problem]]:
     if not root.is_dir():
         raise SourceUnreadable(f"{root} is not a folder. Name the folder that holds the Markdown articles.")
     problems: list[Problem] = []
-    articles: list[Article] = []
-    for path in _markdown_files(root):
-        article = _Reader(root, path, problems).article()
-        if article:
-            articles.append(article)
+    articles: dict[str, Article] = {}
+    for path in _markdown_files(root, problems):
+        reader = _Reader(root, path, problems)
+        article = reader.article()
+        if article and article.id in articles:
+            reader.note(f"Another file gives the article {article.id} already; this one is left out. Rename it.")
+        elif article:
+            articles[article.id] = article
     if not articles:
         problems.append(Problem(str(root), "There is no Markdown article in this folder (*.md)."))
-    return articles, problems
+    return list(articles.values()), problems
 
 
-def _markdown_files(root: Path) -> Iterator[Path]:
-    for folder, names, files in os.walk(root):  # does not follow links to folders, so no loops
+def _markdown_files(root: Path, problems: list[Problem]) -> Iterator[Path]:
+    def unreadable(error: OSError) -> None:
+        sentence = f"The folder cannot be read ({error.strerror}); its articles are left out."
+        problems.append(Problem(str(error.filename), sentence))
+
+    for folder, names, files in os.walk(root, onerror=unreadable):  # follows no link to a folder, so no loops
         names[:] = sorted(name for name in names if name not in SKIPPED_FOLDERS and not name.startswith("."))
         for name in sorted(files):
             if name.lower().endswith((".md", ".markdown")) and not name.startswith("."):
@@ -57,138 +63,100 @@ class _Reader:
     def __init__(self, root: Path, path: Path, problems: list[Problem]) -> None:
         self._root = root
         self._path = path
-        self._name = path.relative_to(root).as_posix()
+        name = path.relative_to(root).as_posix()
+        # As it is shown: a name that is not UTF-8 comes from the system with half surrogates.
+        self._name = name.encode("utf-8", "replace").decode()
+        self._is_named_well = self._name == name
         self._problems = problems
-        self._depth = 0
+        self._room = MAX_BYTES
 
     def article(self) -> Article | None:
         content = self._read(self._path)
         if content is None:
             return None
-        front, body = self._front_matter(content)
-        text = readable(body, self._include)
+        if not self._is_named_well:
+            self.note("The file's name is not UTF-8; it is left out. Rename it.")
+            return None
+        front, body = read_front_matter(content, self.note)
+        text = readable(body, self._including(self._path, 1))
         heading = _FIRST_HEADING.match(text)
-        title = _as_text(front.get("title")) or (heading.group(1) if heading else "") or self._path.stem
+        title = text_of(front.get("title")) or (heading.group(1) if heading else "") or self._path.stem
         if heading and _same(heading.group(1), title):
             text = text[heading.end() :].strip("\n")
         if not text.strip():
-            self._note("The article has no text; it is left out.")
+            self.note("The article has no text; it is left out.")
             return None
         return Article(
             id=self._name.rsplit(".", 1)[0],
             title=title,
             text=text,
-            url=_as_text(front.get("url")) or None,
-            audience=_as_text(front.get("audience")) if _is_audience(front) else PUBLIC,
-            language=_language(front),
-            updated=self._date(front, "updated", "ms.date", "date"),
-            review_by=self._date(front, "review_by"),
-            tags=_as_tags(front.get("tags")),
+            url=text_of(front.get("url")) or None,
+            audience=audience_of(front, self.note),
+            language=language_of(front),
+            updated=date_of(front, self.note, "updated", "ms.date", "date"),
+            review_by=date_of(front, self.note, "review_by"),
+            tags=tags_of(front),
             source=self._root.name,
         )
+
+    def note(self, sentence: str) -> None:
+        self._problems.append(Problem(self._name, sentence))
 
     def _read(self, path: Path) -> str | None:
         try:
             if not path.resolve().is_relative_to(self._root):
-                self._note("The file is a link to outside the folder; it is left out.")
+                self.note("The file is a link to outside the folder; it is left out.")
+                return None
+            if not path.is_file():  # a pipe would be waited for
+                self.note("This is not a file; it is left out.")
                 return None
             size = path.stat().st_size
             content = path.read_bytes() if size <= MAX_BYTES else b""
-        except OSError as error:
-            self._note(f"The file cannot be read ({error.strerror}); it is left out.")
+        except (OSError, RuntimeError) as error:  # Python 3.11 raises RuntimeError for links that go in a circle
+            self.note(f"The file cannot be read ({getattr(error, 'strerror', error)}); it is left out.")
             return None
         if size > MAX_BYTES:
-            self._note(f"The file has {size:,} bytes, {MAX_BYTES:,} are the most; it is left out. Split it.")
+            self.note(f"The file has {size:,} bytes, {MAX_BYTES:,} are the most; it is left out. Split it.")
             return None
+        return self._decoded(content)
+
+    def _decoded(self, content: bytes) -> str | None:
         try:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line = content[: error.start].count(b"\n") + 1
-            self._note(f"The file is not UTF-8 (line {line}); it is left out. Save it as UTF-8.")
+            self.note(f"Line {line}: the file is not UTF-8; it is left out. Save it as UTF-8.")
             return None
         if "\0" in text:
-            self._note("The file is not text (it has NUL bytes); it is left out.")
+            self.note("The file is not text (it has NUL bytes); it is left out.")
             return None
         return text
 
-    def _front_matter(self, content: str) -> tuple[Mapping[object, object], str]:
-        found = _FRONT_MATTER.match(content)
-        if not found:
-            if content.lstrip().startswith("---\n"):
-                self._note("The front matter is not closed by a line of ---; it is read as text.")
-            return {}, content
-        body = content[found.end() :]
-        try:
-            front = yaml.safe_load(found.group(1).replace("\t", "  "))
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            mark = getattr(error, "problem_mark", None)
-            where = f", line {mark.line + 2}" if mark else ""
-            self._note(f"The front matter is not valid YAML{where}; the article is read without it.")
-            return {}, body
-        if front is None or isinstance(front, dict):
-            return front or {}, body
-        self._note("The front matter is not a list of `key: value` lines; the article is read without it.")
-        return {}, body
+    def _including(self, path: Path, depth: int) -> Callable[[str], str | None]:
+        return partial(self._include, path.parent, depth)
 
-    def _include(self, target: str) -> str | None:
-        path = (self._path.parent / target).resolve()
-        if self._depth >= MAX_INCLUDE_DEPTH or not path.is_relative_to(self._root) or not path.is_file():
-            self._note(f"The include {target} is not in the folder; the article is read without it.")
+    def _include(self, folder: Path, depth: int, target: str) -> str | None:
+        path = self._inside(folder / target)
+        if depth > MAX_INCLUDE_DEPTH or path is None:
+            self.note(f"The include {target[:200]} is not in the folder; the article is read without it.")
+            return None
+        if self._room <= 0:
             return None
         content = self._read(path)
         if content is None:
             return None
-        self._depth += 1
+        self._room -= len(content) + 1
+        if self._room <= 0:
+            self.note(f"The includes have more than {MAX_BYTES:,} characters; the article is read without the rest.")
+            return None
+        return readable(read_front_matter(content, self.note)[1], self._including(path, depth + 1))
+
+    def _inside(self, path: Path) -> Path | None:
         try:
-            return readable(self._front_matter(content)[1], self._include)
-        finally:
-            self._depth -= 1
-
-    def _date(self, front: Mapping[object, object], *keys: str) -> date | None:
-        for key in keys:
-            value = front.get(key)
-            if isinstance(value, datetime):
-                return value.date()
-            if isinstance(value, date):
-                return value
-            if isinstance(value, str) and (parsed := _parse_date(value)):
-                return parsed
-            if value:
-                self._note(f"`{key}: {value}` is not a date; write it as 2026-11-23.")
-        return None
-
-    def _note(self, sentence: str) -> None:
-        self._problems.append(Problem(self._name, sentence))
-
-
-def _parse_date(value: str) -> date | None:
-    for form in ("%Y-%m-%d", "%m/%d/%Y"):  # the second as in Microsoft's ms.date
-        try:
-            return datetime.strptime(value.strip(), form).date()  # noqa: DTZ007  # a calendar day has no zone
-        except ValueError:
-            continue
-    return None
-
-
-def _as_text(value: object) -> str:
-    return " ".join(str(value).split()) if isinstance(value, str | int | float | date) else ""
-
-
-def _as_tags(value: object) -> tuple[str, ...]:
-    many = value if isinstance(value, list) else str(value).split(",") if value else []
-    return tuple(tag for item in many if (tag := _as_text(item)))
-
-
-def _is_audience(front: Mapping[object, object]) -> bool:
-    # Microsoft's docs (known by their ms.* keys) name the reader's trade there, such as ITPro, not who may read:
-    # https://learn.microsoft.com/contribute/content/metadata
-    is_microsoft = any(str(key).startswith("ms.") for key in front)
-    return not is_microsoft and bool(_as_text(front.get("audience")))
-
-
-def _language(front: Mapping[object, object]) -> str | None:
-    value = _as_text(front.get("language") or front.get("lang"))
-    return value.split("-")[0].lower() or None
+            path = path.resolve()
+            return path if path.is_relative_to(self._root) and path.is_file() else None
+        except (OSError, RuntimeError):  # too long a name, links in a circle
+            return None
 
 
 def _same(heading: str, title: str) -> bool:

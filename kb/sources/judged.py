@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from pathlib import Path
 from kb.articles import Article
 from kb.errors import SourceUnreadable
 from kb.sources.markdown import readable
+
+_FIRST_HEADING = re.compile(r"\A\s*#[ \t][^\n]*\n*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class JudgedQuery:
 def read_articles(path: Path, *, titles: bool = True) -> list[Article]:
     """Articles of a JSON Lines file (may be .gz) with ``_id``, ``title`` and ``text``.
 
+    Without ``titles`` the first-level heading that opens a text goes too: it is the title once more.
     Raises ``SourceUnreadable`` naming the line.
     """
     articles: list[Article] = []
@@ -36,6 +40,8 @@ def read_articles(path: Path, *, titles: bool = True) -> list[Article]:
             raise SourceUnreadable(f"{place} repeats the _id {article_id}: each article needs its own.")
         seen.add(article_id)
         text = readable(_required(record, "text", place), lambda _: None)
+        if not titles:
+            text = _FIRST_HEADING.sub("", text) or text
         articles.append(Article(article_id, str(record.get("title") or "") if titles else "", text))
     if not articles:
         raise SourceUnreadable(f"{path} holds no articles.")
