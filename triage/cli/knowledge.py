@@ -98,8 +98,9 @@ def ready_for_knowledge() -> Settings:
 def sync_folder(settings: Settings, path: Path, *, rebuild: bool = False) -> SyncReport:
     """Sync a folder into the knowledge base, with a progress bar."""
     encoder = open_encoder(settings)
+    knowledge = KnowledgeBase.open(settings.knowledge_folder, encoder, ignore_damage=rebuild)
     with progress("Indexing articles") as report:
-        return KnowledgeBase.open(settings.knowledge_folder, encoder).sync(path, rebuild=rebuild, progress=report)
+        return knowledge.sync(path, rebuild=rebuild, progress=report)
 
 
 def show_report(report: SyncReport) -> None:

@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -125,7 +126,10 @@ def serve_app(
         if forever:
             host, port = listener.getsockname()[:2]
             note(f"Serving on http://{host}:{port} (Ctrl-C stops).")
-            uvicorn.Server(config).run(sockets=[listener])
+            # uvicorn stops in peace and then raises the signal once more for whoever called it.
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            with suppress(KeyboardInterrupt):
+                uvicorn.Server(config).run(sockets=[listener])
     finally:
         if running:
             running.close()

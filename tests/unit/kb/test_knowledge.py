@@ -1,0 +1,148 @@
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kb import Abstention, AbstentionReason, Article, KnowledgeBase, SourceUnreadable
+from tests.unit.kb.doubles import WordEncoder
+
+LONG_QUESTION = "the printer jams and jams " * 200_000  # 5 MB
+STRANGE = [
+    '":()[]^~*+-\\/!&|{}',
+    'title_en:"x" AND -(',
+    "\x00\x01",
+    "\ud800",
+    "*",
+    '"',
+    "a" * 10_000,
+    "٣ שלום",
+    LONG_QUESTION,
+]
+
+
+def test_sync_reports_what_changed_and_embeds_only_that(
+    knowledge: KnowledgeBase, words: WordEncoder, source: Path
+) -> None:
+    first = knowledge.sync(source)
+    assert (first.added, first.updated, first.removed, first.unchanged, first.embedded_passages) == (2, 0, 0, 0, 2)
+    words.encoded.clear()
+    (source / "vpn.md").write_text("# VPN drops\n\nCall us.\n")
+    (source / "wifi.md").write_text("# Wi-Fi\n\nForget the network.\n")
+    (source / "printer.md").unlink()
+    second = knowledge.sync(source)
+    assert (second.added, second.updated, second.removed, second.unchanged, second.embedded_passages) == (1, 1, 1, 0, 2)
+    assert len(words.encoded) == 2  # an article of one passage is embedded once
+    assert knowledge.sync(source).snapshot == second.snapshot
+
+
+def test_changed_metadata_or_a_moved_file_embeds_nothing(
+    knowledge: KnowledgeBase, words: WordEncoder, source: Path
+) -> None:
+    knowledge.sync(source)
+    words.encoded.clear()
+    (source / "moved.md").write_text((source / "vpn.md").read_text())
+    (source / "vpn.md").unlink()
+    knowledge.sync(source)
+    article = knowledge.article("printer")
+    assert article
+    knowledge.put(replace(article, updated=date(2026, 1, 1)))
+    assert words.encoded == []
+
+
+def test_sync_leaves_articles_from_elsewhere(knowledge: KnowledgeBase, source: Path) -> None:
+    knowledge.put(Article("mine", "Mine", "Some words."))
+    knowledge.sync(source)
+    knowledge.sync(source, rebuild=True)
+    assert [article.id for article in knowledge.articles()] == ["mine", "printer", "vpn"]
+
+
+def test_put_says_whether_the_article_is_new_and_delete_whether_it_was_there(knowledge: KnowledgeBase) -> None:
+    assert knowledge.put(Article("a", "A", "Some words."))
+    assert not knowledge.put(Article("a", "A", "Other words."))
+    assert knowledge.delete("a")
+    assert not knowledge.delete("a")
+    assert knowledge.search("words") == []
+
+
+@pytest.mark.parametrize(
+    "article",
+    [Article("", "T", "x"), Article("a", "T", " "), Article("a", "T", "\ud800"), Article("a", "T", "x" * 2_000_001)],
+)
+def test_article_that_cannot_be_kept_is_refused_and_changes_nothing(knowledge: KnowledgeBase, article: Article) -> None:
+    with pytest.raises(SourceUnreadable):
+        knowledge.put(article)
+    assert knowledge.articles() == ()
+
+
+def test_article_of_headings_alone_disturbs_no_search(knowledge: KnowledgeBase) -> None:
+    knowledge.put(Article("bare", "Bare", "## Only a heading"))
+    knowledge.put(Article("vpn", "VPN", "The tunnel drops."))
+    assert knowledge.search("tunnel drops")[0].article_id == "vpn"
+
+
+@pytest.mark.parametrize("question", STRANGE, ids=range(len(STRANGE)))
+def test_any_text_is_a_question(knowledge: KnowledgeBase, source: Path, question: str) -> None:
+    knowledge.sync(source)
+    knowledge.search(question)
+    knowledge.answer(question)
+
+
+@pytest.mark.parametrize("question", ["", " \n", "🙂🙃", "?!"])
+def test_question_without_words_is_said_to_be_empty(knowledge: KnowledgeBase, source: Path, question: str) -> None:
+    knowledge.sync(source)
+    reply = knowledge.answer(question)
+    assert isinstance(reply, Abstention)
+    assert reply.reason is AbstentionReason.EMPTY_QUESTION
+
+
+def test_empty_knowledge_base_says_how_to_fill_it(knowledge: KnowledgeBase) -> None:
+    reply = knowledge.answer("How do I print?")
+    assert isinstance(reply, Abstention)
+    assert reply.reason is AbstentionReason.EMPTY_KNOWLEDGE_BASE
+    assert "triage kb sync" in reply.explanation
+    assert knowledge.search("print") == []
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    texts=st.lists(
+        st.text(alphabet="ab 🙂#\n.1-`|é", min_size=1, max_size=300).filter(str.strip), min_size=1, max_size=3
+    ),
+    question=st.text(alphabet="ab é", max_size=20),
+)
+def test_every_citation_is_verbatim(tmp_path_factory: pytest.TempPathFactory, texts: list[str], question: str) -> None:
+    knowledge = KnowledgeBase.open(tmp_path_factory.mktemp("kb"), WordEncoder())
+    for number, text in enumerate(texts):
+        knowledge.put(Article(str(number), "T", text))
+    for hit in knowledge.search(question):
+        article = knowledge.article(hit.article_id)
+        assert article
+        assert article.text[hit.citation.start : hit.citation.end] == hit.citation.text
+        assert hit.citation.article_digest == article.digest
+
+
+def test_search_keeps_to_the_audiences(knowledge: KnowledgeBase) -> None:
+    knowledge.put(Article("open", "Printer", "printer paper tray"))
+    knowledge.put(Article("closed", "Printer", "printer paper tray password", audience="internal"))
+    assert {hit.article_id for hit in knowledge.search("printer password")} == {"open", "closed"}
+    assert [hit.article_id for hit in knowledge.search("printer password", audiences=["public"])] == ["open"]
+    assert knowledge.search("printer", audiences=[]) == []
+
+
+def test_articles_in_the_questions_language_come_first_and_the_others_stay(knowledge: KnowledgeBase) -> None:
+    knowledge.put(Article("en", "VPN", "vpn client", language="en"))
+    knowledge.put(Article("de", "VPN", "vpn client", language="de"))
+    for language in ("en", "de"):
+        assert knowledge.search("vpn client", language=language)[0].article_id == language
+    assert len(knowledge.search("vpn client", language="fr")) == 2
+
+
+@pytest.mark.parametrize("code", ["0x80070005", "KB5031455", "KES-2041", "FV-Staff", "AADSTS50105"])
+def test_codes_and_names_find_the_article_that_has_them(knowledge: KnowledgeBase, code: str) -> None:
+    for number, other in enumerate(["0x80070057", "KB5031356", "KES-2042", "FV-Guest", "AADSTS50058"]):
+        knowledge.put(Article(f"other{number}", f"Error {other}", f"What {other} means and how to mend it."))
+    knowledge.put(Article("right", "Known errors", f"A long list. Among them is {code}, which goes by itself."))
+    assert knowledge.search(f"I get {code.lower()}, what now?")[0].article_id == "right"
