@@ -14,7 +14,6 @@ from pathlib import Path
 
 import httpx
 
-
 TRIAGE = str(Path(sys.executable).with_name("triage"))
 
 

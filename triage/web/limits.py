@@ -57,7 +57,9 @@ class Limits:
             response = problem(refused.status, refused.code, refused.detail, scope["request_id"])
             await response(scope, receive, sending)
         finally:
-            route = getattr(scope.get("route"), "path", "unknown")
+            route = getattr(scope.get("route"), "path", "unknown")  # the template: a path is different each time
+            if scope["path"].startswith("/v1/") and not route.startswith("/v1"):
+                route = f"/v1{route}"  # a router's own prefix is not part of its template
             seconds = time.perf_counter() - began
             telemetry.REQUEST_SECONDS.labels(scope["method"], route, str(status)).observe(seconds)
 

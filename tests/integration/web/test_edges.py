@@ -1,0 +1,190 @@
+import json
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session, sessionmaker
+
+from triage.desk import Desk
+from triage.errors import Misconfigured
+from triage.settings import Settings
+from triage.tickets.keys import Scope, make_key, revoke_key
+from triage.web import create_app
+from triage.web.limits import is_loopback_name
+from triage.worker import Jobs
+
+JSON = {"content-type": "application/json"}
+
+
+def make(sessions: sessionmaker[Session], name: str, *scopes: Scope) -> dict[str, str]:
+    with sessions.begin() as session:
+        return {"authorization": f"Bearer {make_key(session, name, scopes or list(Scope))}"}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"", 422, "invalid-request"),
+        (b"{", 400, "malformed-json"),
+        (b"\xff\xfe", 400, "malformed-json"),
+        (b"[" * 50_000, 400, "malformed-json"),
+        (b'{"body": "x", "bodyy": 1}', 422, "invalid-request"),
+        (b'{"subject": " ", "body": ""}', 422, "ticket-refused"),
+        (b'{"body": 7}', 422, "invalid-request"),
+        (b'{"body": NaN}', 422, "invalid-request"),
+        (b'{"body": "half a pair \\ud800"}', 422, "invalid-request"),
+        (b'{"body": "' + b"x" * 300_000 + b'"}', 413, "body-too-large"),
+    ],
+)
+def test_bad_body_is_a_problem_and_never_a_failure(client: TestClient, body: bytes, status: int, code: str) -> None:
+    response = client.post("/v1/tickets", content=body, headers=JSON)
+    assert (response.status_code, response.json()["code"]) == (status, code), response.text
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_body_beyond_the_limit_is_refused_though_its_length_is_not_declared(client: TestClient) -> None:
+    response = client.post("/v1/tickets", content=(b"x" * 1000 for _ in range(1000)), headers=JSON)
+    assert response.json()["code"] == "body-too-large"
+
+
+def test_body_that_is_not_json_by_its_type_is_refused(client: TestClient) -> None:
+    response = client.post("/v1/tickets", content=b"subject=x", headers={"content-type": "text/plain"})
+    assert (response.status_code, response.json()["code"]) == (415, "unsupported-media-type")
+
+
+def test_wrong_method_is_a_problem(client: TestClient) -> None:
+    response = client.delete("/v1/tickets")
+    assert (response.status_code, response.json()["code"]) == (405, "method-not-allowed")
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "cursor=!!!", "state=gone", "cursor=%00"])
+def test_bad_query_is_refused(client: TestClient, query: str) -> None:
+    assert client.get(f"/v1/tickets?{query}").status_code == 422
+
+
+def test_first_key_closes_the_open_api(client: TestClient, sessions: sessionmaker[Session]) -> None:
+    assert "open" in client.get("/").json()["access"]
+    key = make(sessions, "one")
+    client.app.state.context._open_until = 0  # type: ignore[attr-defined]  # do not wait two seconds
+    assert client.get("/v1/tickets").json()["code"] == "not-authenticated"
+    assert client.get("/v1/tickets", headers=key).status_code == 200
+    assert client.get("/healthz").status_code == client.get("/metrics").status_code == 200
+
+
+def test_key_may_do_only_what_its_scopes_say(client: TestClient, sessions: sessionmaker[Session]) -> None:
+    key = make(sessions, "reader", Scope.TICKETS_READ)
+    assert client.get("/v1/tickets", headers=key).status_code == 200
+    response = client.post("/v1/tickets", json={"body": "x"}, headers=key)
+    assert (response.status_code, response.json()["code"]) == (403, "not-allowed")
+
+
+def test_revoked_or_invented_key_is_refused(client: TestClient, sessions: sessionmaker[Session]) -> None:
+    key = make(sessions, "one")
+    with sessions.begin() as session:
+        revoke_key(session, "one")
+    for headers in (key, {"authorization": "Bearer trg_x"}, {"authorization": "Basic eA=="}):
+        assert client.get("/v1/tickets", headers=headers).status_code == 401
+
+
+def test_open_api_does_not_answer_to_a_foreign_name(client: TestClient) -> None:
+    response = client.get("/v1/tickets", headers={"host": "evil.example"})
+    assert (response.status_code, response.json()["code"]) == (403, "not-allowed")
+
+
+@pytest.mark.parametrize(
+    ("host", "is_one"),
+    [
+        ("127.0.0.1:8000", True),
+        ("localhost", True),
+        ("[::1]:8000", True),
+        ("localhost.evil.example", False),
+        ("", False),
+    ],
+)
+def test_loopback_names_are_known(host: str, is_one: bool) -> None:
+    assert is_loopback_name(host) is is_one
+
+
+def test_server_that_others_can_reach_refuses_to_start_without_a_key(
+    settings: Settings, engine: Engine, sessions: sessionmaker[Session], desk: Desk
+) -> None:
+    outside = settings.model_copy(update={"host": "0.0.0.0"})  # that is what is refused
+    with pytest.raises(Misconfigured, match="triage keys create"):
+        create_app(settings=outside, engine=engine, sessions=sessions, desk=desk, jobs=Jobs(engine))
+    make(sessions, "one")
+    create_app(settings=outside, engine=engine, sessions=sessions, desk=desk, jobs=Jobs(engine))
+
+
+def test_published_article_answers_the_next_question_and_a_deleted_one_does_not(client: TestClient) -> None:
+    article = {"title": "Reset the Quokka robot", "text": "## Steps\n\nHold the blue Quokka button for nine seconds."}
+    assert client.put("/v1/articles/robots/quokka", json=article).status_code == 201
+    assert client.put("/v1/articles/robots/quokka", json=article).status_code == 200
+    said = client.post("/v1/answers", json={"question": "How do I reset the Quokka robot?"}).json()
+    assert said["answered"] and "nine seconds" in said["text"]
+    assert client.delete("/v1/articles/robots/quokka").status_code == 204
+    assert client.delete("/v1/articles/robots/quokka").status_code == 404
+    said = client.post("/v1/answers", json={"question": "How do I reset the Quokka robot?"}).json()
+    assert not said["answered"]
+
+
+def test_internal_article_is_never_quoted_to_the_public(client: TestClient) -> None:
+    question = {"question": "Parrot failover to the Lyon trunk"}
+    said = client.post("/v1/answers", json=question).json()
+    assert not said["answered"]
+    assert "Trunks" not in json.dumps(said)
+    refused = client.post("/v1/answers", json={**question, "audiences": ["internal"]})
+    assert refused.status_code == 403
+
+
+def test_pages_of_articles_hold_each_once(client: TestClient) -> None:
+    seen: list[str] = []
+    cursor: str | None = None
+    while True:
+        page = client.get("/v1/articles", params={"limit": 30} | ({"cursor": cursor} if cursor else {})).json()
+        seen += [article["id"] for article in page["articles"]]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert len(seen) == len(set(seen)) >= 60
+
+
+def test_models_say_what_they_are_certified_for(client: TestClient) -> None:
+    body = client.get("/v1/models").json()
+    assert body["champion"] == body["models"][0]["model_id"]
+    assert set(body["clearance"]) == {"queue", "category", "priority"}
+    assert all(entry["says"] for entry in body["clearance"].values())
+
+
+def test_readiness_names_the_part_that_is_not(client: TestClient, home: Path) -> None:
+    assert client.get("/readyz").status_code == 200
+    (home / "policy.toml").write_text("[default", encoding="utf-8")
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["database"]["ready"] is True
+    assert "not valid TOML" in response.json()["desk"]["says"]
+
+
+def test_changed_policy_counts_from_the_next_ticket(client: TestClient, home: Path) -> None:
+    ticket = {"body": "the zebra is out of ribbon"}
+    rule = '[[rules]]\nname = "ribbon"\nkeywords = ["ribbon"]\nset = { queue = "stores" }\n'
+    (home / "policy.toml").write_text(rule, encoding="utf-8")
+    decided = client.post("/v1/triage", json=ticket).json()["decisions"][0]
+    assert (decided["value"], decided["outcome"], decided["rule"]) == ("stores", "apply", "ribbon")
+
+
+def test_metrics_count_by_route_and_not_by_path(client: TestClient) -> None:
+    client.get("/v1/tickets/unknown")
+    text = client.get("/metrics").text
+    assert 'path="/v1/tickets/{ticket_id}"' in text
+    assert "tickets/unknown" not in text
+
+
+def test_openapi_has_an_example_for_every_body_and_a_model_for_every_answer(client: TestClient) -> None:
+    schema = client.get("/v1/openapi.json").json()
+    bodies = [name for name in schema["components"]["schemas"] if name.endswith("In")]
+    assert bodies and all(schema["components"]["schemas"][name]["examples"] for name in bodies)
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            assert operation["summary"], (path, method)
+            assert "4XX" in operation["responses"]
