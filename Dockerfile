@@ -37,7 +37,13 @@ RUN python3 -m venv --without-pip /opt/triage/venv
 COPY constraints.txt ./
 COPY --from=requirements /src/serve.txt ./
 RUN --mount=type=cache,target=/root/.cache/pip \
-    python3 -m pip --python /opt/triage/venv/bin/python install -c constraints.txt -r serve.txt
+    python3 -m pip --python /opt/triage/venv/bin/python install -c constraints.txt -r serve.txt \
+    # It tells its maker of every import; nothing here calls home.
+    && python3 -m pip --python /opt/triage/venv/bin/python uninstall -y openvino-telemetry \
+    # 110 MB that never run here: drivers of graphics cards, the tests of numpy and scipy.
+    && cd /opt/triage/venv/lib/python3*/site-packages \
+    && rm -f openvino/libs/*gpu_plugin* openvino/libs/*npu_plugin* openvino/libs/cache.json \
+    && find numpy scipy -type d -name tests -prune -exec rm -rf {} +
 
 # The one wheel of this project.
 FROM builder AS wheel

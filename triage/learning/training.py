@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from joblib import Parallel, delayed
 from scipy.special import softmax
 from scipy.stats import binomtest
 from sklearn.metrics import f1_score
@@ -129,7 +128,7 @@ def fit_field(training: Training, name: str, step: Callable[[], None] = lambda: 
     model = _fit(
         with_vectors(training.terms[rows], training.vectors[rows], best.vector_weight),
         target[rows],
-        best,
+        best.regularisation,
         training.seed,
     )
     step()
@@ -168,26 +167,47 @@ def _nearest_unseen(vectors: FloatArray, folds: list[_Fold]) -> Floats:
 
 def _judge_candidates(training: Training, target: Ints, classes: int, step: Callable[[], None]) -> list[_Judged]:
     judged = [_Judged(weight, c, np.full((len(target), classes), -np.inf)) for weight, c in CANDIDATES]
-
-    def work(job: tuple[_Judged, _Fold]) -> None:
-        one, fold = job
-        known = target[fold.learn] >= 0
-        if len(np.unique(target[fold.learn][known])) < 2:
-            return
-        learn = with_vectors(fold.learn_terms, training.vectors[fold.learn], one.vector_weight)[known]
-        judge = with_vectors(fold.judge_terms, training.vectors[fold.judge], one.vector_weight)
-        model = _fit(learn, target[fold.learn][known], one, training.seed)
-        one.margins[np.ix_(fold.judge, model.classes_)] = _margins(model, judge)
-
-    # liblinear lets go of the interpreter's lock, so threads do.
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for _ in pool.map(work, [(one, fold) for fold in training.folds for one in judged]):
-            step()
+    jobs = [(one, fold) for fold in training.folds for one in judged]
+    # Processes, not threads: liblinear draws from one random sequence for the whole process, so threads would make
+    # every training come out a little different. A small history is fitted before a process has started.
+    workers = 1 if len(target) <= SMALL_HISTORY else -1
+    results = Parallel(workers, return_as="generator")(
+        delayed(_judge)(
+            fold.learn_terms,
+            fold.judge_terms,
+            training.vectors[fold.learn],
+            training.vectors[fold.judge],
+            target[fold.learn],
+            (one.vector_weight, one.regularisation, training.seed),
+        )
+        for one, fold in jobs
+    )
+    for (one, fold), (columns, margins) in zip(jobs, results, strict=True):
+        one.margins[np.ix_(fold.judge, columns)] = margins
+        step()
     return judged
 
 
-def _fit(matrix: Matrix, target: Ints, one: _Judged, seed: int) -> LinearSVC:
-    return LinearSVC(C=one.regularisation, random_state=seed, max_iter=MAX_ITERATIONS).fit(matrix, target)
+def _judge(
+    learn_terms: Matrix,
+    judge_terms: Matrix,
+    learn_vectors: FloatArray,
+    judge_vectors: FloatArray,
+    target: Ints,
+    setting: tuple[float, float, int],
+) -> tuple[Ints, Floats]:
+    """The labels that a fold could learn, and their margins for its other rows."""
+    weight, regularisation, seed = setting
+    known = target >= 0
+    if len(np.unique(target[known])) < 2:
+        return np.empty(0, dtype=np.int64), np.empty((judge_terms.shape[0], 0))
+    learn = with_vectors(learn_terms, learn_vectors, weight)[known]
+    model = _fit(learn, target[known], regularisation, seed)
+    return model.classes_, _margins(model, with_vectors(judge_terms, judge_vectors, weight))
+
+
+def _fit(matrix: Matrix, target: Ints, regularisation: float, seed: int) -> LinearSVC:
+    return LinearSVC(C=regularisation, random_state=seed, max_iter=MAX_ITERATIONS).fit(matrix, target)
 
 
 def _margins(model: LinearSVC, matrix: Matrix) -> Floats:
