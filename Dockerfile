@@ -79,6 +79,8 @@ FROM base AS runtime
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /data --shell /usr/sbin/nologin triage \
     && install -d -o triage -g triage /data
 COPY --from=encoder /opt/triage/encoder /opt/triage/encoder
+# Commands that make sure of the encoder take turns on this file, also where they find it ready.
+RUN install -o triage -g triage -m 600 /dev/null /opt/triage/.encoder.lock
 ENV PATH=/opt/triage/venv/bin:$PATH TRIAGE_HOME=/data TRIAGE_ENCODER_PATH=/opt/triage/encoder
 VOLUME /data
 WORKDIR /data

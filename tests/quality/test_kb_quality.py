@@ -1,4 +1,8 @@
-"""How well does the knowledge base serve the sample desk? Floors, never targets: nothing is tuned to these questions."""
+"""How well does the knowledge base serve the sample desk?
+
+Floors, never targets: nothing is tuned to these questions. They stand some points below what was measured, for
+another processor rounds differently.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,10 @@ import pytest
 from kb import Answer, Encoder, KnowledgeBase
 
 QUERIES = Path(__file__).parent / "kb_queries.jsonl"
+
+RECALL_FLOOR = 0.70  # .77 measured
+ANSWERED_FLOOR = 0.07  # .10 measured
+WRONG_CEILING = 0.10  # none of 8 measured
 
 pytestmark = pytest.mark.quality
 
