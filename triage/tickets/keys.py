@@ -39,7 +39,7 @@ def make_key(session: Session, name: str, scopes: Collection[Scope]) -> str:
             id=new_id(),
             name=name,
             prefix=secret[: len(PREFIX) + 6],
-            digest=_digest(secret),
+            digest=digest_of(secret),
             scopes=sorted(scope.value for scope in scopes),
             created_at=datetime.now(UTC),
         )
@@ -49,7 +49,7 @@ def make_key(session: Session, name: str, scopes: Collection[Scope]) -> str:
 
 def find_key(session: Session, secret: str) -> ApiKeyRow | None:
     """The key with that secret that has not been revoked. A random secret needs no slow hash."""
-    query = select(ApiKeyRow).where(ApiKeyRow.digest == _digest(secret), ApiKeyRow.revoked_at.is_(None))
+    query = select(ApiKeyRow).where(ApiKeyRow.digest == digest_of(secret), ApiKeyRow.revoked_at.is_(None))
     return session.scalars(query).one_or_none()
 
 
@@ -71,5 +71,6 @@ def revoke_key(session: Session, name: str) -> None:
     row.revoked_at = row.revoked_at or datetime.now(UTC)
 
 
-def _digest(secret: str) -> str:
+def digest_of(secret: str) -> str:
+    """SHA-256 of a secret, in hex: what is stored and looked for, so that nothing depends on comparing secrets."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()

@@ -15,7 +15,7 @@ from triage.errors import Misconfigured
 from triage.intake import JobQueue
 from triage.settings import Settings
 from triage.tickets.keys import count_keys
-from triage.web import health, knowledge, tickets
+from triage.web import codes, health, knowledge, tickets
 from triage.web.context import Context
 from triage.web.errors import MEDIA_TYPE, add_handlers
 from triage.web.limits import Limits
@@ -27,31 +27,47 @@ __all__ = ["create_app"]
 MOST_WAITING = 16
 DESCRIPTION = """Hand tickets in, read what was decided and why, ask the knowledge base.
 
-Errors are `application/problem+json` with a stable `code`. Calls need `Authorization: Bearer trg_…` once a key
-was made (`triage keys create NAME`); before that the API is open to this machine only."""
+Errors are `application/problem+json` (RFC 9457) with a stable `code`. Calls need `Authorization: Bearer trg_…` once
+a key was made (`triage keys create NAME`); before that the API is open to this machine only."""
+TAGS = [
+    {"name": "tickets", "description": "Hand tickets in, read their stories, correct what was decided."},
+    {"name": "knowledge", "description": "Ask the knowledge base and keep its articles."},
+    {"name": "models", "description": "What is in use, and what it is certified for."},
+    {"name": "operation", "description": "For monitors and orchestrators; needs no key."},
+]
 
 log = structlog.get_logger(__name__)
 
 
 def create_app(
-    *, settings: Settings, engine: Engine, sessions: sessionmaker[Session], desk: Desk, jobs: JobQueue
+    *,
+    settings: Settings,
+    engine: Engine,
+    sessions: sessionmaker[Session],
+    desk: Desk,
+    jobs: JobQueue,
+    stopping: threading.Event | None = None,
 ) -> FastAPI:
     """The REST API on parts that are open already.
 
+    Whoever runs it sets ``stopping`` as soon as it shall end: requests that wait for a result then answer with
+    what there is, instead of holding the process until their time is out.
     Raises ``Misconfigured`` where it would be reachable from elsewhere without any key.
     """
-    context = Context(settings, engine, sessions, desk, jobs, threading.BoundedSemaphore(MOST_WAITING))
+    waiting = threading.BoundedSemaphore(MOST_WAITING)
+    context = Context(settings, engine, sessions, desk, jobs, waiting, stopping or threading.Event())
     _refuse_open_door(context)
     app = FastAPI(
         title="triage",
         version=__version__,
         description=DESCRIPTION,
+        openapi_tags=TAGS,
         openapi_url="/v1/openapi.json",
         docs_url=None,  # the page loads its scripts from elsewhere; nothing here needs a network
         redoc_url=None,
         responses={
-            "4XX": {"description": "The request cannot be met.", "content": {MEDIA_TYPE: {"schema": _PROBLEM}}},
-            "5XX": {"description": "Something is wrong here.", "content": {MEDIA_TYPE: {"schema": _PROBLEM}}},
+            "4XX": _problems(f"The request cannot be met:\n\n{codes.in_words(400, 499)}"),
+            "5XX": _problems(f"Something is wrong here:\n\n{codes.in_words(500, 599)}"),
         },
     )
     app.state.context = context
@@ -75,4 +91,5 @@ def _refuse_open_door(context: Context) -> None:
             )
 
 
-_PROBLEM = Problem.model_json_schema()
+def _problems(description: str) -> dict[str, object]:
+    return {"description": description, "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import threading
 import time
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.security import HTTPBearer
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -17,12 +17,14 @@ from triage.desk import Desk
 from triage.errors import NotAllowed
 from triage.intake import JobQueue
 from triage.settings import Settings
-from triage.tickets.keys import Scope, count_keys, find_key
-from triage.web.limits import is_loopback_name
+from triage.tickets.keys import Scope, count_keys, digest_of, find_key
+from triage.web.loopback import came_through_a_proxy, is_loopback_address, is_loopback_name
 
 # A revoked key works on for so long at most; looking each call up would cost as much as the rest of it.
 REMEMBERED_S = 2.0
 OPEN = "open"
+# Only tells the OpenAPI document how calls are signed; ``Context.caller`` checks them.
+BEARER = HTTPBearer(auto_error=False, description="A key of this API, `trg_…`, made with `triage keys create NAME`.")
 
 
 class NotAuthenticated(NotAllowed):
@@ -42,20 +44,14 @@ class Context:
     desk: Desk
     jobs: JobQueue
     waiting: threading.BoundedSemaphore
-    _remembered: dict[str, tuple[float, str, frozenset[str]]] = field(default_factory=dict)
+    stopping: threading.Event
+    # By the digest of the secret: what lies in memory may end in a log or a core dump.
+    _remembered: dict[str, tuple[float, str, frozenset[str]]] = field(default_factory=dict, repr=False)
     _open_until: float = 0.0
-
-    @property
-    def on_loopback(self) -> bool:
-        """Whether the server can be reached from this machine only."""
-        try:
-            return ipaddress.ip_address(self.settings.host).is_loopback
-        except ValueError:
-            return self.settings.host == "localhost"
 
     def runs_open(self) -> bool:
         """Whether no key was ever made and the server listens on loopback: everybody here may do everything."""
-        if not self.on_loopback:
+        if not is_loopback_address(self.settings.host):
             return False
         if time.monotonic() < self._open_until:
             return True
@@ -68,8 +64,7 @@ class Context:
         """The id of the caller's key, or ``open``; raises where the call is not allowed."""
         secret = request.headers.get("authorization", "")
         if not secret and self.runs_open():
-            if not is_loopback_name(request.headers.get("host", "")):
-                raise NotAllowed("While the API runs without keys it answers to 127.0.0.1 and localhost only.")
+            _refuse_strangers(request)
             return OPEN
         kind, _, secret = secret.partition(" ")
         if kind.lower() != "bearer" or not secret.strip():
@@ -81,16 +76,27 @@ class Context:
 
     def _known(self, secret: str) -> tuple[str, frozenset[str]]:
         now = time.monotonic()
-        until, key_id, scopes = self._remembered.get(secret, (0.0, "", frozenset()))
+        digest = digest_of(secret)
+        until, key_id, scopes = self._remembered.get(digest, (0.0, "", frozenset()))
         if now < until:
             return key_id, scopes
         with self.sessions() as session:
             row = find_key(session, secret)
         if row is None:
-            self._remembered.pop(secret, None)
+            self._remembered.pop(digest, None)
             raise NotAuthenticated("This key does not exist or was revoked; `triage keys list` shows those there are.")
-        self._remembered[secret] = (now + REMEMBERED_S, row.id, frozenset(row.scopes))
+        self._remembered[digest] = (now + REMEMBERED_S, row.id, frozenset(row.scopes))
         return row.id, frozenset(row.scopes)
+
+
+def _refuse_strangers(request: Request) -> None:
+    if not is_loopback_name(request.headers.get("host", "")):
+        raise NotAllowed("While the API runs without keys it answers to 127.0.0.1 and localhost only.")
+    if came_through_a_proxy(request.headers):
+        raise NotAllowed(
+            "While the API runs without keys it answers only to calls that come straight from this machine, and this "
+            "one was passed on by a proxy. Make a key: triage keys create NAME"
+        )
 
 
 def context_of(request: Request) -> Context:

@@ -10,6 +10,8 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from kb import KnowledgeError, SourceUnreadable
@@ -18,13 +20,22 @@ from triage.errors import TriageError
 MEDIA_TYPE = "application/problem+json"
 # `.invalid` never resolves (RFC 2606): the address is a name, not a page.
 TYPE_ROOT = "https://triage.invalid/problems/"
-CODES = {404: "not-found", 405: "method-not-allowed"}
+# A body of 1 MB can be wrong in 30,000 places; a person reads the first few.
+MOST_ERRORS, LONGEST_PLACE = 20, 100
+RETRY_AFTER_S = 5
+NO_DATABASE = "The database does not answer. Try again soon, with the same Idempotency-Key; GET /readyz says more."
 
 log = structlog.get_logger(__name__)
 
 
 def problem(
-    status: int, code: str, detail: str, request_id: str, errors: Sequence[Mapping[str, object]] | None = None
+    status: int,
+    code: str,
+    detail: str,
+    request_id: str,
+    *,
+    errors: Sequence[Mapping[str, object]] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The response for one problem."""
     body: dict[str, object] = {
@@ -37,55 +48,78 @@ def problem(
     }
     if errors is not None:
         body["errors"] = list(errors)
-    headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
+    challenge = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
     # ASCII, so that half a surrogate pair in an echoed name cannot break the encoding.
-    return Response(json.dumps(body), status_code=status, media_type=MEDIA_TYPE, headers=headers)
+    return Response(json.dumps(body), status, {**challenge, **(headers or {})}, MEDIA_TYPE)
 
 
 def add_handlers(app: FastAPI) -> None:
-    """Turn every exception into a problem."""
+    """Turn every expected exception into a problem; the limits middleware does so with the rest."""
     app.add_exception_handler(TriageError, _known)
-    app.add_exception_handler(KnowledgeError, _known)
+    app.add_exception_handler(KnowledgeError, _knowledge)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
+    for error in (OperationalError, InterfaceError, PoolTimeout):
+        app.add_exception_handler(error, _database)
 
 
-def request_id(request: Request) -> str:
+def unexpected(request_id: str, path: str, error: Exception) -> Response:
+    """The response for a fault of ours: what it was stands in the log only."""
+    log.error("request failed", request=request_id, path=path, exc_info=error)
+    detail = f"Something went wrong here; the log has it under request {request_id}."
+    return problem(500, "internal-error", detail, request_id)
+
+
+def _request_id(request: Request) -> str:
     """The id that the limits middleware gave the request."""
     return str(request.scope.get("request_id", ""))
 
 
 def _known(request: Request, error: Exception) -> Response:
-    if isinstance(error, TriageError):
-        return problem(error.status, error.code, str(error), request_id(request))
-    status, code = (422, "bad-input") if isinstance(error, SourceUnreadable) else (503, "knowledge-base-unusable")
-    log.error("knowledge base", error=str(error), request=request_id(request))
-    return problem(status, code, str(error), request_id(request))
+    assert isinstance(error, TriageError)
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("request failed", request=_request_id(request), path=request.url.path, error=str(error))
+    return problem(error.status, error.code, str(error), _request_id(request))
+
+
+def _knowledge(request: Request, error: Exception) -> Response:
+    if isinstance(error, SourceUnreadable):
+        return problem(422, "bad-input", str(error), _request_id(request))
+    log.error("knowledge base", error=str(error), request=_request_id(request))
+    return problem(503, "knowledge-base-unusable", str(error), _request_id(request))
+
+
+def _database(request: Request, error: Exception) -> Response:
+    # The driver's own words only: SQLAlchemy's hold the statement and with it what people wrote.
+    says = str(getattr(error, "orig", error)).strip()
+    log.error("database", request=_request_id(request), path=request.url.path, error=says)
+    retry = {"Retry-After": str(RETRY_AFTER_S)}
+    return problem(503, "database-unavailable", NO_DATABASE, _request_id(request), headers=retry)
 
 
 def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    found = [{"at": [str(part) for part in item["loc"]], "says": item["msg"]} for item in error.errors()]
-    if any(item["type"] == "json_invalid" for item in error.errors()):
-        return problem(400, "malformed-json", "The body is not valid JSON.", request_id(request), found)
+    wrong = error.errors()
+    found = [{"at": [str(part)[:LONGEST_PLACE] for part in i["loc"]], "says": i["msg"]} for i in wrong[:MOST_ERRORS]]
+    if any(item["type"] == "json_invalid" for item in wrong):
+        return problem(400, "malformed-json", "The body is not valid JSON.", _request_id(request), errors=found)
     first = found[0] if found else {"at": [], "says": "invalid"}
     place = ".".join(first["at"]) or "the request"
-    return problem(422, "invalid-request", f"{place}: {first['says']}.", request_id(request), found)
+    more = f" ({len(wrong) - 1:,} more)" if len(wrong) > 1 else ""
+    return problem(422, "invalid-request", f"{place}: {first['says']}{more}.", _request_id(request), errors=found)
 
 
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    code = CODES.get(error.status_code, "bad-request")
     detail = error.detail if isinstance(error.detail, str) else HTTPStatus(error.status_code).phrase
-    if error.status_code == HTTPStatus.NOT_FOUND:
-        detail = f"There is nothing at {request.url.path[:200]}; GET /v1/openapi.json lists what there is."
-    if error.status_code == HTTPStatus.BAD_REQUEST:  # the body could not be read at all
-        code, detail = "malformed-json", "The body is not valid JSON in UTF-8."
-    return problem(error.status_code, code, detail, request_id(request))
-
-
-def _unexpected(request: Request, error: Exception) -> Response:
-    log.error("request failed", request=request_id(request), path=request.url.path, exc_info=error)
-    detail = f"Something went wrong here; the log has it under request {request_id(request)}."
-    return problem(500, "internal-error", detail, request_id(request))
+    match error.status_code:
+        case HTTPStatus.NOT_FOUND:
+            code = "not-found"
+            detail = f"There is nothing at {request.url.path[:200]}; GET /v1/openapi.json lists what there is."
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            code = "method-not-allowed"
+        case HTTPStatus.BAD_REQUEST:  # the body could not be read at all
+            code, detail = "malformed-json", "The body is not valid JSON in UTF-8."
+        case _:
+            code = "bad-request"
+    return problem(error.status_code, code, detail, _request_id(request), headers=error.headers)

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated
 
+import structlog
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy.exc import SQLAlchemyError
 
 from kb import KnowledgeError
 from triage import __version__
@@ -17,11 +19,14 @@ from triage.errors import TriageError
 from triage.learning.registry import champion, list_models
 from triage.tickets.keys import Scope
 from triage.understand.certificate import Certificate
-from triage.web.context import Context, Here, allowed
-from triage.web.schemas import ModelsOut
+from triage.web.context import BEARER, Context, Here, allowed
+from triage.web.errors import NO_DATABASE
+from triage.web.schemas import ModelsOut, ReadyOut
 
 router = APIRouter(tags=["operation"])
-models_router = APIRouter(tags=["models"])
+models_router = APIRouter(tags=["models"], dependencies=[Depends(BEARER)])
+
+log = structlog.get_logger(__name__)
 
 
 @router.get("/", include_in_schema=False)
@@ -35,24 +40,30 @@ def index(here: Here) -> dict[str, object]:
     }
 
 
-@router.get("/healthz", summary="Is the process alive?")
+@router.get("/healthz", summary="Is the process alive?", response_class=PlainTextResponse)
 def healthz() -> PlainTextResponse:
     """Answers as long as the process does."""
     return PlainTextResponse("ok")
 
 
-@router.get("/readyz", summary="Can it do its work?")
+@router.get(
+    "/readyz",
+    summary="Can it do its work?",
+    responses={200: {"model": ReadyOut}, 503: {"model": ReadyOut, "description": "A part of it is not usable."}},
+)
 def readyz(here: Here) -> JSONResponse:
-    """Each part with its state in words; 503 where one of them is not usable."""
+    """Each part with its state in words; 503 where one of them is not usable. A desk without a model is ready."""
     parts = {
         "database": _state(lambda: _database(here)),
-        "desk": _state(lambda: _desk(here)),
+        "encoder": _state(lambda: _encoder(here)),
+        "knowledge_base": _state(lambda: _knowledge_base(here)),
+        "model": _state(lambda: _model(here)),
     }
     ready = all(part["ready"] for part in parts.values())
     return JSONResponse({"ready": ready, "access": _access(here), **parts}, 200 if ready else 503)
 
 
-@router.get("/metrics", summary="Figures for Prometheus")
+@router.get("/metrics", summary="Figures for Prometheus", response_class=PlainTextResponse)
 def metrics() -> Response:
     """Counters and histograms in Prometheus' text format."""
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
@@ -76,22 +87,43 @@ def get_models(here: Here, _: Annotated[str, Depends(allowed(Scope.MODELS_READ))
 def _state(check: Callable[[], str]) -> dict[str, object]:
     try:
         return {"ready": True, "says": check()}
-    except (TriageError, KnowledgeError) as error:
+    except (TriageError, KnowledgeError, OSError) as error:
         return {"ready": False, "says": str(error)}
+    except SQLAlchemyError as error:
+        log.error("database", error=type(error).__name__)
+        return {"ready": False, "says": NO_DATABASE}
 
 
 def _database(here: Context) -> str:
     check_database(here.engine)
-    return "reachable and up to date"
+    return f"{here.engine.dialect.name}, reachable and up to date"
 
 
-def _desk(here: Context) -> str:
-    loaded = here.desk.current()
-    model = f"model {loaded.classifier.model_id}" if loaded.classifier else "no model yet (run `triage train`)"
-    return f"{model}; {len(loaded.knowledge.articles())} articles, snapshot {loaded.knowledge.snapshot}"
+def _encoder(here: Context) -> str:
+    return f"loaded: {here.desk.encoder.dimension} dimensions, fingerprint {here.desk.encoder.fingerprint[:12]}"
+
+
+def _knowledge_base(here: Context) -> str:
+    knowledge = here.desk.knowledge
+    knowledge.refresh()
+    if not knowledge.articles():
+        return "empty, so nothing is answered; fill it with `triage kb sync PATH`"
+    return f"{len(knowledge.articles()):,} articles, {knowledge.passages:,} passages, snapshot {knowledge.snapshot}"
+
+
+def _model(here: Context) -> str:
+    """The model and the policy that it decides by."""
+    classifier = here.desk.current().classifier
+    if classifier is None:
+        return "no model yet, so only rules decide; train one with `triage train`"
+    return f"model {classifier.model_id} predicts {', '.join(classifier.fields)}"
 
 
 def _access(here: Context) -> str:
-    if here.runs_open():
+    try:
+        is_open = here.runs_open()
+    except SQLAlchemyError:
+        return "unknown: the database with the keys does not answer"
+    if is_open:
         return "open: no key was made and only this machine can reach the server; `triage keys create` closes it"
     return "by key: Authorization: Bearer trg_…"

@@ -14,21 +14,26 @@ from kb import Article
 from triage.errors import BadInput, NotAllowed, NotFound
 from triage.tickets.keys import Scope
 from triage.tickets.views import answer_view
-from triage.web.context import Here, allowed
-from triage.web.schemas import AnswerOut, ArticleIn, ArticleOut, ArticlePage, QuestionIn
+from triage.web.context import BEARER, Here, allowed
+from triage.web.paging import cursor_after, id_in, next_link
+from triage.web.requests import ArticleIn, QuestionIn
+from triage.web.schemas import AnswerOut, ArticleOut, ArticlePage
 
-router = APIRouter(tags=["knowledge"])
+router = APIRouter(tags=["knowledge"], dependencies=[Depends(BEARER)])
+
+LONGEST_ID = 500
 
 
 @router.post("/answers", summary="Ask the knowledge base", responses={200: {"model": AnswerOut}})
 def post_answer(question: QuestionIn, here: Here, _: Annotated[str, Depends(allowed(Scope.ANSWERS))]) -> JSONResponse:
     """Verbatim, cited words, or why there are none."""
-    allowed_here = here.desk.current().audiences
+    allowed_here = here.settings.audiences
     audiences = tuple(question.audiences or allowed_here)
     if beyond := set(audiences) - set(allowed_here):
         raise NotAllowed(
             f"This server answers from {', '.join(allowed_here)} articles, not {', '.join(sorted(beyond))}."
         )
+    here.desk.knowledge.refresh()
     said = here.desk.knowledge.answer(question.question, audiences=audiences, language=question.language)
     return JSONResponse(answer_view(said))
 
@@ -40,13 +45,14 @@ def get_articles(
     cursor: Annotated[str | None, Query(max_length=2_000, description="`next` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> JSONResponse:
-    """Articles of all audiences, by id; the cursor is the last id of the page before."""
+    """Articles of all audiences, by id."""
     here.desk.knowledge.refresh()
     articles = here.desk.knowledge.articles()
-    start = bisect_right(articles, cursor, key=lambda article: article.id) if cursor else 0
+    start = bisect_right(articles, id_in(cursor), key=lambda article: article.id) if cursor else 0
     page = articles[start : start + limit]
-    following = page[-1].id if start + limit < len(articles) else None
-    return JSONResponse(jsonable_encoder({"articles": [_view(article) for article in page], "next": following}))
+    following = cursor_after(page[-1].id) if start + limit < len(articles) else None
+    content = {"articles": [_view(article) for article in page], "next": following}
+    return JSONResponse(jsonable_encoder(content), headers=next_link("/v1/articles", {"limit": limit}, following))
 
 
 @router.get("/articles/{article_id:path}", summary="Read an article", responses={200: {"model": ArticleOut}})
@@ -68,8 +74,7 @@ def put_article(
     article_id: str, article: ArticleIn, here: Here, _: Annotated[str, Depends(allowed(Scope.ARTICLES_WRITE))]
 ) -> JSONResponse:
     """Add or replace an article; the next question sees it, in every process."""
-    if not article_id.strip("/ ") or len(article_id) > 500:
-        raise BadInput("An article's id needs 1 to 500 characters.")
+    _refuse_odd(article_id)
     given = article.model_dump() | {"tags": tuple(article.tags), "text": article.text.replace("\r\n", "\n")}
     published = Article(id=article_id, **given)
     is_new = here.desk.knowledge.put(published)
@@ -82,6 +87,14 @@ def delete_article(article_id: str, here: Here, _: Annotated[str, Depends(allowe
     if not here.desk.knowledge.delete(article_id):
         raise NotFound(f"There is no article {article_id[:200]}.")
     return Response(status_code=204)
+
+
+def _refuse_odd(article_id: str) -> None:
+    if not article_id.strip("/ ") or len(article_id) > LONGEST_ID:
+        raise BadInput(f"An article's id needs 1 to {LONGEST_ID} characters.")
+    # A path that is not UTF-8 arrives with replacement characters: two of them would be one and the same article.
+    if not article_id.isprintable() or "\N{REPLACEMENT CHARACTER}" in article_id:
+        raise BadInput("An article's id may not hold control characters, and the path must be UTF-8.")
 
 
 def _view(article: Article) -> dict[str, object]:

@@ -1,32 +1,30 @@
-"""What may a request cost, and who may send one to an open server? Pure ASGI, before any parsing."""
+"""What may a request cost? Pure ASGI, before any parsing."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from secrets import token_hex
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from triage import telemetry
-from triage.web.errors import problem
+from triage.web.errors import problem, unexpected
 
-LOOPBACK_NAMES = {"127.0.0.1", "localhost", "::1", "[::1]", "testserver"}
 METHODS_WITH_BODY = {"POST", "PUT", "PATCH"}
 
 
 class _Refused(Exception):
-    def __init__(self, status: int, code: str, detail: str) -> None:
+    def __init__(self, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
-        self.status, self.code, self.detail = status, code, detail
+        self.status, self.code, self.detail, self.headers = status, code, detail, headers
 
 
 class Limits:
-    """Reads the body within its limits, names the request, and counts what came of it.
+    """Reads the body within its limits, names the request, answers for what nobody expected, and counts it all.
 
-    While the server runs open (no keys), only loopback names are served, so that a web page in a browser of
-    this machine cannot reach it by a name that it controls (DNS rebinding), and bodies must be JSON, which a
-    page of another origin cannot send without asking.
+    Bodies must be JSON by their type, which a page of another origin cannot send without asking (CSRF).
     """
 
     def __init__(self, app: ASGIApp, *, max_body_bytes: int, timeout_s: float) -> None:
@@ -40,28 +38,29 @@ class Limits:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        scope["request_id"] = token_hex(8)
-        status = 500
+        request_id = scope["request_id"] = token_hex(8)
+        status = 0
 
         async def sending(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", scope["request_id"].encode())]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
             await send(message)
 
         try:
             body = await self._body(scope, receive)
             await self._app(scope, _replay(body, receive), sending)
         except _Refused as refused:
-            response = problem(refused.status, refused.code, refused.detail, scope["request_id"])
-            await response(scope, receive, sending)
+            answer = problem(refused.status, refused.code, refused.detail, request_id, headers=refused.headers)
+            await answer(scope, receive, sending)
+        except Exception as error:  # the edge of the request: nothing inside may reach the client
+            if status:
+                raise
+            await unexpected(request_id, scope["path"], error)(scope, receive, sending)
         finally:
-            route = getattr(scope.get("route"), "path", "unknown")  # the template: a path is different each time
-            if scope["path"].startswith("/v1/") and not route.startswith("/v1"):
-                route = f"/v1{route}"  # a router's own prefix is not part of its template
-            seconds = time.perf_counter() - began
-            telemetry.REQUEST_SECONDS.labels(scope["method"], route, str(status)).observe(seconds)
+            seconds = telemetry.seconds_since(began)
+            telemetry.REQUEST_SECONDS.labels(scope["method"], _template(scope), str(status or 500)).observe(seconds)
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
@@ -78,7 +77,8 @@ class Limits:
                 return await self._read(receive)
         except TimeoutError as error:
             detail = f"The body did not arrive within {self._timeout_s:g} s."
-            raise _Refused(408, "request-timeout", detail) from error
+            # Else the rest of the body could keep the connection for as long as it likes to trickle in.
+            raise _Refused(408, "request-timeout", detail, {"Connection": "close"}) from error
 
     async def _read(self, receive: Receive) -> bytes:
         body = bytearray()
@@ -96,10 +96,13 @@ class Limits:
         return _Refused(413, "body-too-large", f"The body may have {self._max_body_bytes:,} bytes at most.")
 
 
-def is_loopback_name(host: str) -> bool:
-    """Whether a Host header names this machine's loopback, whatever the port."""
-    name = host.rsplit(":", 1)[0] if host.count(":") == 1 or (host.startswith("[") and "]:" in host) else host
-    return name.lower() in LOOPBACK_NAMES
+def _template(scope: Scope) -> str:
+    """The route as it is written in the code: a path is different each time, and a series of its own each time."""
+    route: str | None = getattr(scope.get("route"), "path", None)
+    if route is None:
+        return "unknown"
+    # A router's own prefix is not part of its template.
+    return f"/v1{route}" if scope["path"].startswith("/v1/") and not route.startswith("/v1") else route
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -1,88 +1,14 @@
-"""How do requests and responses of the REST API look?"""
+"""What does a client get?"""
 
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-from pydantic.config import JsonDict
+from pydantic import BaseModel, ConfigDict
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Text = Annotated[str, StringConstraints(max_length=1_000_000)]
-
-TICKET_EXAMPLE: JsonDict = {
-    "subject": "VPN drops every ten minutes",
-    "body": "Since this morning FennGate disconnects again and again. I work from home today.",
-    "requester": "callum.reid@fennvale.example",
-    "channel": "portal",
-    "features": {"site": "Leeds"},
-}
-ARTICLE_EXAMPLE: JsonDict = {
-    "title": "Connect with FennGate",
-    "text": "## Steps\n\n1. Open FennGate.\n2. Choose Leeds.\n3. Confirm in the Authenticator app.",
-    "url": "https://hub.fennvale.example/it/connect-fenngate",
-    "audience": "public",
-    "language": "en",
-}
-
-
-class Request(BaseModel):
-    """A request's body; unknown keys are refused, so that a misspelt one does not go unnoticed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class TicketIn(Request):
-    """A ticket; subject or body must have text."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [TICKET_EXAMPLE]})
-
-    subject: Text = ""
-    body: Text = ""
-    requester: Annotated[str, StringConstraints(max_length=500)] = ""
-    channel: Name = "rest"
-    features: Annotated[dict[Name, Annotated[str, StringConstraints(max_length=2_000)]], Field(max_length=50)] = {}
-
-
-class QuestionIn(Request):
-    """A question to the knowledge base; ``audiences`` may only narrow what the server allows."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"question": "How do I connect to the VPN?"}]})
-
-    question: Annotated[str, StringConstraints(min_length=1, max_length=100_000)]
-    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")] | None = None
-    audiences: Annotated[list[Name], Field(min_length=1, max_length=20)] | None = None
-
-
-class ArticleIn(Request):
-    """An article in Markdown."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [ARTICLE_EXAMPLE]})
-
-    title: Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
-    text: Annotated[str, StringConstraints(min_length=1, max_length=1_000_000)]
-    url: Annotated[str, StringConstraints(pattern=r"^https?://\S+$", max_length=2_000)] | None = None
-    audience: Name = "public"
-    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")] | None = None
-    updated: date | None = None
-    review_by: date | None = None
-    tags: Annotated[list[Name], Field(max_length=50)] = []
-
-
-class CorrectionIn(Request):
-    """What a field should have been."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"field": "queue", "value": "network", "author": "dispatcher@fennvale.example"}]
-        }
-    )
-
-    field: Name
-    value: Annotated[str, StringConstraints(min_length=1, max_length=500)]
-    author: Annotated[str, StringConstraints(min_length=1, max_length=500)]
-    note: Annotated[str, StringConstraints(max_length=10_000)] = ""
+from triage.web import examples
+from triage.web.examples import shown
 
 
 class LabelOut(BaseModel):
@@ -137,6 +63,8 @@ class NearestOut(BaseModel):
 class AnswerOut(BaseModel):
     """An answer with its citations, or (``answered`` false) the reason why there is none."""
 
+    model_config = shown(examples.ANSWER, examples.ABSTENTION)
+
     answered: bool
     probability: float | None
     snapshot: str
@@ -161,6 +89,8 @@ class ProvenanceOut(BaseModel):
 
 class AssessmentOut(BaseModel):
     """A preview: what would be decided and answered."""
+
+    model_config = shown(examples.ASSESSMENT)
 
     id: str | None
     subject: str
@@ -202,6 +132,8 @@ class RunOut(BaseModel):
 class CorrectionOut(BaseModel):
     """An agent's correction; ``previous`` is what stood there before."""
 
+    model_config = shown(examples.CORRECTION)
+
     id: str
     field: str
     value: str
@@ -213,6 +145,8 @@ class CorrectionOut(BaseModel):
 
 class TicketOut(BaseModel):
     """A ticket and its whole story."""
+
+    model_config = shown(examples.TICKET)
 
     id: str
     source: str
@@ -232,12 +166,16 @@ class TicketOut(BaseModel):
 class TicketPage(BaseModel):
     """A page of tickets, newest first; ``next`` is the cursor of the following page, null on the last."""
 
+    model_config = shown(examples.TICKETS)
+
     tickets: list[TicketOut]
     next: str | None
 
 
 class ArticleOut(BaseModel):
     """An article as it is quoted from; ``digest`` is what citations of it name."""
+
+    model_config = shown(examples.ARTICLE)
 
     id: str
     title: str
@@ -255,6 +193,8 @@ class ArticleOut(BaseModel):
 class ArticlePage(BaseModel):
     """A page of articles by id."""
 
+    model_config = shown(examples.ARTICLES)
+
     articles: list[ArticleOut]
     next: str | None
 
@@ -262,18 +202,49 @@ class ArticlePage(BaseModel):
 class ModelsOut(BaseModel):
     """All models, and what the one in use is certified for."""
 
+    model_config = shown(examples.MODELS)
+
     champion: str | None
     models: list[dict[str, object]]
     clearance: dict[str, dict[str, object]]
 
 
+class PartOut(BaseModel):
+    """Whether a part can be used, in words."""
+
+    ready: bool
+    says: str
+
+
+class ReadyOut(BaseModel):
+    """Each part and its state; ``access`` tells whether calls need a key."""
+
+    model_config = shown(examples.READY)
+
+    ready: bool
+    access: str
+    database: PartOut
+    encoder: PartOut
+    knowledge_base: PartOut
+    model: PartOut
+
+
+class WrongOut(BaseModel):
+    """One wrong value: where it stands, and what is wrong with it."""
+
+    at: list[str]
+    says: str
+
+
 class Problem(BaseModel):
     """RFC 9457: what went wrong. ``code`` is stable; ``detail`` is for people."""
 
-    type: str = Field(examples=["https://triage.invalid/problems/not-found"])
+    model_config = shown(examples.PROBLEM)
+
+    type: str
     title: str
     status: int
     detail: str
     code: str
     request_id: str
-    errors: list[dict[str, object]] | None = None
+    errors: list[WrongOut] | None = None

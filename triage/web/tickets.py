@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 import time
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import IntegrityError
 
 from triage import telemetry
 from triage.errors import BadInput, Conflict
@@ -17,18 +17,13 @@ from triage.pipeline import accept, assess
 from triage.tickets import store
 from triage.tickets.keys import Scope
 from triage.tickets.model import Correction, IncomingTicket, TicketState
-from triage.tickets.views import assessment_view, correction_view, story_view
-from triage.web.context import Context, Here, allowed
-from triage.web.schemas import (
-    AssessmentOut,
-    CorrectionIn,
-    CorrectionOut,
-    TicketIn,
-    TicketOut,
-    TicketPage,
-)
+from triage.tickets.views import Json, assessment_view, correction_view, story_view
+from triage.web.context import BEARER, Context, Here, allowed
+from triage.web.paging import cursor_after, id_in, next_link
+from triage.web.requests import CorrectionIn, TicketIn
+from triage.web.schemas import AssessmentOut, CorrectionOut, TicketOut, TicketPage
 
-router = APIRouter(tags=["tickets"])
+router = APIRouter(tags=["tickets"], dependencies=[Depends(BEARER)])
 
 _ID = re.compile(r"[0-9a-f-]{36}")
 
@@ -102,12 +97,13 @@ def get_tickets(
     state: TicketState | None = None,
 ) -> JSONResponse:
     """Tickets with their stories, newest first."""
-    before = _decode(cursor) if cursor else None
+    before = _ticket_in(cursor) if cursor else None
     with here.sessions() as session:
         rows = store.list_tickets(session, before=before, limit=limit + 1, state=state)
         stories = [story_view(row) for row in rows[:limit]]
-    following = _encode(rows[limit - 1].id) if len(rows) > limit else None
-    return JSONResponse(jsonable_encoder({"tickets": stories, "next": following}))
+    following = cursor_after(rows[limit - 1].id) if len(rows) > limit else None
+    link = next_link("/v1/tickets", {"limit": limit, "state": state}, following)
+    return JSONResponse(jsonable_encoder({"tickets": stories, "next": following}), headers=link)
 
 
 @router.get("/tickets/{ticket_id}", summary="Read a ticket's whole story", responses={200: {"model": TicketOut}})
@@ -133,10 +129,9 @@ def post_correction(
     """Record what a field should have been; the next model learns from it."""
     given = Correction(**correction.model_dump(), idempotency_key=idempotency_key)
     try:
-        with here.sessions.begin() as session:
-            view = correction_view(store.add_correction(session, _readable(ticket_id), given))
-    except Conflict as error:
-        raise KeyReused(str(error)) from error
+        view = _correct(here, _readable(ticket_id), given)
+    except IntegrityError:  # the same key came twice at once, and the other was first: now it can be read
+        view = _correct(here, _readable(ticket_id), given)
     return JSONResponse(jsonable_encoder(view), 201)
 
 
@@ -162,24 +157,25 @@ def wait_for(here: Context, ticket_id: str, seconds: float) -> bool:
                     return True
             if time.monotonic() + pause > deadline:
                 return False
-            time.sleep(pause)
+            if here.stopping.wait(pause):
+                return False
             pause = min(pause * 1.5, LONGEST_PAUSE_S)
     finally:
         here.waiting.release()
 
 
-def _encode(ticket_id: str) -> str:
-    return base64.urlsafe_b64encode(ticket_id.encode()).decode().rstrip("=")
-
-
-def _decode(cursor: str) -> str:
+def _correct(here: Context, ticket_id: str, given: Correction) -> Json:
     try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        ticket_id = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii")
-    except ValueError:
-        ticket_id = ""
+        with here.sessions.begin() as session:
+            return correction_view(store.add_correction(session, ticket_id, given))
+    except Conflict as error:
+        raise KeyReused(str(error)) from error
+
+
+def _ticket_in(cursor: str) -> str:
+    ticket_id = id_in(cursor)
     if not _ID.fullmatch(ticket_id):
-        raise BadInput("The cursor is none that this API gave; take `next` of the page before.")
+        raise BadInput("The cursor is none of this list; take `next` of the page before.")
     return ticket_id
 
 

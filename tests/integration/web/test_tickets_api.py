@@ -1,9 +1,18 @@
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session, sessionmaker
 
+from triage.desk import Desk
+from triage.settings import Settings
+from triage.web import create_app
 from triage.web.schemas import AssessmentOut, TicketOut, TicketPage
+from triage.worker import Jobs
 
 VPN = {
     "subject": "Kestrel",
@@ -97,6 +106,53 @@ def test_correction_is_recorded_once_with_what_stood_there_before(
     assert client.post(url, json=correction, headers=headers).json() == first.json()
     assert client.post(url, json={**correction, "value": "files"}, headers=headers).status_code == 422
     assert len(client.get(f"/v1/tickets/{ticket_id}").json()["corrections"]) == 1
+
+
+def test_same_correction_sent_many_times_at_once_is_recorded_once(client: TestClient) -> None:
+    ticket_id = post(client)
+    correction, headers = {"field": "queue", "value": "tern", "author": "d"}, {"Idempotency-Key": "c-1"}
+
+    def send(_: int) -> tuple[int, str]:
+        response = client.post(f"/v1/tickets/{ticket_id}/corrections", json=correction, headers=headers)
+        return response.status_code, response.json()["id"]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(send, range(16)))) == 1
+    assert len(client.get(f"/v1/tickets/{ticket_id}").json()["corrections"]) == 1
+
+
+def test_nul_in_what_is_stored_word_for_word_is_refused(client: TestClient) -> None:
+    correction = {"field": "queue", "value": "te\0rn", "author": "d"}
+    response = client.post(f"/v1/tickets/{post(client)}/corrections", json=correction)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid-request")
+
+
+def test_wait_ends_when_the_server_stops(
+    settings: Settings, engine: Engine, sessions: sessionmaker[Session], desk: Desk
+) -> None:
+    stopping, patient = threading.Event(), settings.model_copy(update={"max_wait_s": 60})
+    app = create_app(
+        settings=patient, engine=engine, sessions=sessions, desk=desk, jobs=Jobs(engine), stopping=stopping
+    )
+    threading.Timer(0.5, stopping.set).start()
+    began = time.monotonic()
+    response = TestClient(app, base_url="http://127.0.0.1").post("/v1/tickets?wait=60", json=VPN)
+    assert (response.status_code, response.json()["state"]) == (202, "accepted")
+    assert time.monotonic() - began < 20
+
+
+def test_more_waiting_calls_than_there_is_room_for_are_answered_at_once(
+    settings: Settings, engine: Engine, sessions: sessionmaker[Session], desk: Desk
+) -> None:
+    patient = settings.model_copy(update={"max_wait_s": 60})
+    app = create_app(settings=patient, engine=engine, sessions=sessions, desk=desk, jobs=Jobs(engine))
+    waiting: threading.BoundedSemaphore = app.state.context.waiting
+    while waiting.acquire(blocking=False):
+        pass
+    began = time.monotonic()
+    response = TestClient(app, base_url="http://127.0.0.1").post("/v1/tickets?wait=60", json=VPN)
+    assert response.status_code == 202
+    assert time.monotonic() - began < 20
 
 
 def test_preview_decides_like_the_journey_and_stores_nothing(client: TestClient) -> None:
