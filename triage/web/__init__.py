@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import structlog
 from fastapi import FastAPI
@@ -36,7 +37,20 @@ TAGS = [
     {"name": "operation", "description": "For monitors and orchestrators; needs no key."},
 ]
 
+COMPONENTS = "#/components/schemas/"
+
 log = structlog.get_logger(__name__)
+
+
+class _Api(FastAPI):
+    """Adds the shape of problems to the OpenAPI document, which knows only what handlers return."""
+
+    def openapi(self) -> dict[str, Any]:  # Any: as FastAPI declares it
+        """The document; made once."""
+        document = super().openapi()
+        problem = Problem.model_json_schema(ref_template=f"{COMPONENTS}{{model}}")
+        document["components"]["schemas"] |= {**problem.pop("$defs"), "Problem": problem}
+        return document
 
 
 def create_app(
@@ -57,7 +71,7 @@ def create_app(
     waiting = threading.BoundedSemaphore(MOST_WAITING)
     context = Context(settings, engine, sessions, desk, jobs, waiting, stopping or threading.Event())
     _refuse_open_door(context)
-    app = FastAPI(
+    app = _Api(
         title="triage",
         version=__version__,
         description=DESCRIPTION,
@@ -74,7 +88,7 @@ def create_app(
     for router in (tickets.router, knowledge.router, health.models_router):
         app.include_router(router, prefix="/v1")
     app.include_router(health.router)
-    add_handlers(app)
+    add_handlers(app, [tickets.router, knowledge.router, health.models_router, health.router])
     app.add_middleware(Limits, max_body_bytes=settings.max_body_bytes, timeout_s=settings.request_timeout_s)
     return app
 
@@ -92,4 +106,4 @@ def _refuse_open_door(context: Context) -> None:
 
 
 def _problems(description: str) -> dict[str, object]:
-    return {"description": description, "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}}
+    return {"description": description, "content": {MEDIA_TYPE: {"schema": {"$ref": f"{COMPONENTS}Problem"}}}}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
@@ -53,14 +54,25 @@ def problem(
     return Response(json.dumps(body), status, {**challenge, **(headers or {})}, MEDIA_TYPE)
 
 
-def add_handlers(app: FastAPI) -> None:
+def add_handlers(app: FastAPI, routers: Iterable[APIRouter]) -> None:
     """Turn every expected exception into a problem; the limits middleware does so with the rest."""
+    app.state.methods = _methods(routers)
     app.add_exception_handler(TriageError, _known)
     app.add_exception_handler(KnowledgeError, _knowledge)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     for error in (OperationalError, InterfaceError, PoolTimeout):
         app.add_exception_handler(error, _database)
+
+
+def _methods(routers: Iterable[APIRouter]) -> dict[str, str]:
+    """The methods of each path template; the framework itself names only those of the first route that matches."""
+    found: dict[str, set[str]] = {}
+    for router in routers:
+        for route in router.routes:
+            if isinstance(route, APIRoute):
+                found.setdefault(route.path, set()).update(route.methods or ())
+    return {path: ", ".join(sorted(methods)) for path, methods in found.items()}
 
 
 def unexpected(request_id: str, path: str, error: Exception) -> Response:
@@ -112,14 +124,17 @@ def _invalid(request: Request, error: Exception) -> Response:
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     detail = error.detail if isinstance(error.detail, str) else HTTPStatus(error.status_code).phrase
+    headers = error.headers
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
             code = "not-found"
             detail = f"There is nothing at {request.url.path[:200]}; GET /v1/openapi.json lists what there is."
         case HTTPStatus.METHOD_NOT_ALLOWED:
             code = "method-not-allowed"
+            template = getattr(request.scope.get("route"), "path", "")
+            headers = {"Allow": request.app.state.methods.get(template, (headers or {}).get("Allow", ""))}
         case HTTPStatus.BAD_REQUEST:  # the body could not be read at all
             code, detail = "malformed-json", "The body is not valid JSON in UTF-8."
         case _:
             code = "bad-request"
-    return problem(error.status_code, code, detail, _request_id(request), headers=error.headers)
+    return problem(error.status_code, code, detail, _request_id(request), headers=headers)

@@ -1,4 +1,5 @@
 import json
+import re
 import sqlite3
 from pathlib import Path
 
@@ -65,10 +66,21 @@ def test_body_that_is_not_json_by_its_type_is_refused(client: TestClient) -> Non
     assert (response.status_code, response.json()["code"]) == (415, "unsupported-media-type")
 
 
-def test_wrong_method_is_a_problem(client: TestClient) -> None:
-    response = client.delete("/v1/tickets")
-    assert (response.status_code, response.json()["code"]) == (405, "method-not-allowed")
-    assert response.headers["allow"]
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("DELETE", "/v1/tickets", "GET, POST"),
+        ("POST", "/v1/articles/a/b", "DELETE, GET, PUT"),
+        ("HEAD", "/healthz", "GET"),
+        ("OPTIONS", "/", "GET"),
+    ],
+)
+def test_wrong_method_is_a_problem_that_names_the_right_ones(
+    client: TestClient, method: str, path: str, allow: str
+) -> None:
+    response = client.request(method, path, json={} if method == "POST" else None)
+    assert (response.status_code, response.headers["allow"]) == (405, allow)
+    assert response.headers["content-type"] == "application/problem+json"
 
 
 def test_body_that_is_wrong_in_thousands_of_places_gets_a_short_answer(client: TestClient) -> None:
@@ -234,6 +246,18 @@ def test_metrics_count_by_route_and_not_by_path(client: TestClient) -> None:
     text = client.get("/metrics").text
     assert 'path="/v1/tickets/{ticket_id}"' in text
     assert "tickets/unknown" not in text
+
+
+def test_every_reference_in_the_openapi_document_leads_somewhere(client: TestClient) -> None:
+    document = client.get("/v1/openapi.json").json()
+    references = set(re.findall(r'"\$ref": "([^"]+)"', json.dumps(document)))
+    assert "#/components/schemas/Problem" in references
+    for reference in references:
+        root, *path = reference.split("/")
+        assert root == "#"
+        place = document
+        for name in path:
+            place = place[name]
 
 
 def test_openapi_has_an_example_for_every_body_and_a_model_for_every_answer(client: TestClient) -> None:
