@@ -32,6 +32,7 @@ from kb.embedding.card import (
     verify,
     write_card,
 )
+from kb.embedding.runtime import load_openvino
 from kb.embedding.serving import ServingEncoder
 from kb.errors import EncoderUnavailable, ModelDamaged, ModelMissing
 
@@ -256,8 +257,7 @@ def _compact(scratch: Path) -> tuple[str, ...]:
     """Write the graph for OpenVINO too, where that is installed, and name the files."""
     if importlib.util.find_spec("openvino") is None:
         return ()
-    import openvino
-
+    openvino = load_openvino()
     openvino.save_model(openvino.convert_model(scratch / GRAPH), scratch / COMPACT, compress_to_fp16=True)
     return COMPACT, COMPACT_WEIGHTS
 

@@ -15,6 +15,7 @@ from tokenizers import Tokenizer
 
 from kb.articles import FloatArray, Progress
 from kb.embedding.card import COMPACT, COMPACT_WEIGHTS, GRAPH, TOKENIZER, EncoderCard, read_card, verify
+from kb.embedding.runtime import load_openvino
 
 TokenArray = npt.NDArray[np.int64]
 Run = Callable[[TokenArray, TokenArray], FloatArray]
@@ -116,7 +117,7 @@ def _padded(tokens: Sequence[Sequence[int]]) -> tuple[TokenArray, TokenArray]:
 
 def _openvino(graph: Path, threads: int | None) -> Run | None:
     try:
-        import openvino
+        openvino = load_openvino()
     except ImportError:
         log.warning("OpenVINO is not installed: the encoder runs on onnxruntime, at about half the speed.")
         return None

@@ -62,7 +62,7 @@ def count_terms(texts: Sequence[str], features: Sequence[Mapping[str, str]]) -> 
     """Count every term of every text, once."""
     words, word_terms = _matrix([words_in(text) for text in texts])
     pieces, piece_terms = _matrix([pieces_in(text) for text in texts])
-    values, value_terms = _matrix([Counter(known_values(known)) for known in features])
+    values, value_terms = _matrix([Counter(sorted(known_values(known))) for known in features])
     return Counts(words, pieces, values, word_terms, piece_terms, value_terms)
 
 
