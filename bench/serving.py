@@ -85,17 +85,22 @@ def main() -> None:
             encoder = load_encoder(given.home / "encoder")
             texts = [clean(body["subject"], body["body"]) for body in bodies]
 
+            inside: list[float] = []
+
             def preview() -> None:
-                client.post("/v1/triage", json=bodies[next(turn) % len(bodies)]).raise_for_status()
+                response = client.post("/v1/triage", json=bodies[next(turn) % len(bodies)]).raise_for_status()
+                inside.append(response.json()["seconds"] * 1000)
 
             def encode() -> None:
                 encoder.encode([texts[next(turn) % len(texts)]])
 
             for call in (preview, encode):
                 timed(call, 30)
+            inside.clear()
             # In turn, so that both meet the same noise of the machine.
             pairs = [(timed(encode, 1), timed(preview, 1)) for _ in range(given.requests)]
             encodes, previews = (np.concatenate(part) for part in zip(*pairs, strict=True))
+            journey = np.array(inside)
             with ThreadPoolExecutor(8) as pool:
                 many = np.concatenate(list(pool.map(lambda _: timed(preview, given.requests // 8), range(8))))
             print(
@@ -106,6 +111,8 @@ def main() -> None:
                         "rss_mb_after": round(psutil.Process(server.pid).memory_info().rss / 1e6),
                         "bare_encode": quantiles(encodes),
                         "preview": quantiles(previews),
+                        # What the server itself spent on the journey; the rest of a preview is HTTP on both sides.
+                        "journey": quantiles(journey),
                         "ratio_of_p50": round(float(np.median(previews) / np.median(encodes)), 2),
                         "preview_8_at_once": quantiles(many),
                     },

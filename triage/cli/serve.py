@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -114,7 +115,23 @@ def serve_app(
     from triage.web import create_app
 
     app.desk.current()  # what is wrong with the model or the policy is said before anything is served
-    web = create_app(settings=app.settings, engine=app.engine, sessions=app.sessions, desk=app.desk, jobs=app.jobs)
+    stopping = threading.Event()
+    web = create_app(
+        settings=app.settings,
+        engine=app.engine,
+        sessions=app.sessions,
+        desk=app.desk,
+        jobs=app.jobs,
+        stopping=stopping,
+    )
+
+    class Server(uvicorn.Server):
+        """Lets waiting requests answer as soon as a signal asks the server to end."""
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            stopping.set()
+            super().handle_exit(sig, frame)
+
     config = uvicorn.Config(
         web, log_config=None, access_log=False, timeout_keep_alive=15, timeout_graceful_shutdown=10, server_header=False
     )
@@ -129,7 +146,7 @@ def serve_app(
             # uvicorn stops in peace and then raises the signal once more for whoever called it.
             signal.signal(signal.SIGTERM, signal.default_int_handler)
             with suppress(KeyboardInterrupt):
-                uvicorn.Server(config).run(sockets=[listener])
+                Server(config).run(sockets=[listener])
     finally:
         if running:
             running.close()

@@ -32,13 +32,14 @@ def open_engine(url: str) -> Engine:
         case "sqlite":
             return _sqlite_engine(url)
         case "postgresql":
-            return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=10)
+            return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=10, hide_parameters=True)
         case other:
             raise Misconfigured(f"TRIAGE_DATABASE_URL names {other}; triage runs on SQLite and PostgreSQL.")
 
 
 def _sqlite_engine(url: str) -> Engine:
-    engine = create_engine(url, pool_size=20, max_overflow=20)
+    # Errors name the statement, never what people wrote: they go to the log.
+    engine = create_engine(url, pool_size=20, max_overflow=20, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: SqliteConnection, _entry: ConnectionPoolEntry) -> None:

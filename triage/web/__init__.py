@@ -38,19 +38,29 @@ TAGS = [
 ]
 
 COMPONENTS = "#/components/schemas/"
+KEY = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A key of this API, `trg_…`, made with `triage keys create NAME`; none while it runs open.",
+}
 
 log = structlog.get_logger(__name__)
 
 
 class _Api(FastAPI):
-    """Adds the shape of problems to the OpenAPI document, which knows only what handlers return."""
+    """Adds to the OpenAPI document what handlers do not return: the shape of problems, and how calls are signed."""
 
     def openapi(self) -> dict[str, Any]:  # Any: as FastAPI declares it
         """The document; made once."""
-        document = super().openapi()
-        problem = Problem.model_json_schema(ref_template=f"{COMPONENTS}{{model}}")
-        document["components"]["schemas"] |= {**problem.pop("$defs"), "Problem": problem}
-        return document
+        if self.openapi_schema is None:
+            document = super().openapi()
+            problem = Problem.model_json_schema(ref_template=f"{COMPONENTS}{{model}}")
+            document["components"]["schemas"] |= {**problem.pop("$defs"), "Problem": problem}
+            document["components"]["securitySchemes"] = {"key": KEY}
+            for path, operations in document["paths"].items():
+                for operation in operations.values() if path.startswith("/v1/") else ():
+                    operation["security"] = [{"key": []}]
+        return super().openapi()
 
 
 def create_app(

@@ -6,10 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated
 
-from fastapi import Depends, Request
-from fastapi.security import HTTPBearer
+from fastapi import Request
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -23,8 +21,6 @@ from triage.web.loopback import came_through_a_proxy, is_loopback_address, is_lo
 # A revoked key works on for so long at most; looking each call up would cost as much as the rest of it.
 REMEMBERED_S = 2.0
 OPEN = "open"
-# Only tells the OpenAPI document how calls are signed; ``Context.caller`` checks them.
-BEARER = HTTPBearer(auto_error=False, description="A key of this API, `trg_…`, made with `triage keys create NAME`.")
 
 
 class NotAuthenticated(NotAllowed):
@@ -105,13 +101,22 @@ def context_of(request: Request) -> Context:
     return context
 
 
-def allowed(scope: Scope) -> Callable[[Request], str]:
-    """A dependency that lets callers with the scope through and gives their key's id."""
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, as the id of a key or ``open``, and what the answer is made with."""
 
-    def check(request: Request) -> str:
-        return context_of(request).caller(request, scope)
+    here: Context
+    key_id: str
+
+
+def allowed(scope: Scope) -> Callable[[Request], Caller]:
+    """A dependency that lets callers with the scope through.
+
+    It gives the context along: each dependency is a change of threads, and a preview takes few milliseconds.
+    """
+
+    def check(request: Request) -> Caller:
+        here = context_of(request)
+        return Caller(here, here.caller(request, scope))
 
     return check
-
-
-Here = Annotated[Context, Depends(context_of)]

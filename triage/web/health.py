@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,24 +19,24 @@ from triage.errors import TriageError
 from triage.learning.registry import champion, list_models
 from triage.tickets.keys import Scope
 from triage.understand.certificate import Certificate
-from triage.web.context import BEARER, Context, Here, allowed
+from triage.web.context import Caller, Context, allowed, context_of
 from triage.web.errors import NO_DATABASE
 from triage.web.schemas import ModelsOut, ReadyOut
 
 router = APIRouter(tags=["operation"])
-models_router = APIRouter(tags=["models"], dependencies=[Depends(BEARER)])
+models_router = APIRouter(tags=["models"])
 
 log = structlog.get_logger(__name__)
 
 
 @router.get("/", include_in_schema=False)
-def index(here: Here) -> dict[str, object]:
+def index(request: Request) -> dict[str, object]:
     """What this is, and where to read on."""
     return {
         "name": "triage",
         "version": __version__,
         "openapi": "/v1/openapi.json",
-        "access": _access(here),
+        "access": _access(context_of(request)),
     }
 
 
@@ -51,8 +51,9 @@ def healthz() -> PlainTextResponse:
     summary="Can it do its work?",
     responses={200: {"model": ReadyOut}, 503: {"model": ReadyOut, "description": "A part of it is not usable."}},
 )
-def readyz(here: Here) -> JSONResponse:
+def readyz(request: Request) -> JSONResponse:
     """Each part with its state in words; 503 where one of them is not usable. A desk without a model is ready."""
+    here = context_of(request)
     parts = {
         "database": _state(lambda: _database(here)),
         "encoder": _state(lambda: _encoder(here)),
@@ -70,15 +71,15 @@ def metrics() -> Response:
 
 
 @models_router.get("/models", summary="List models", responses={200: {"model": ModelsOut}})
-def get_models(here: Here, _: Annotated[str, Depends(allowed(Scope.MODELS_READ))]) -> JSONResponse:
+def get_models(caller: Annotated[Caller, Depends(allowed(Scope.MODELS_READ))]) -> JSONResponse:
     """All models with their figures, and what the one in use may apply by itself."""
-    folder = here.settings.models_folder
+    folder = caller.here.settings.models_folder
     used = champion(folder)
     clearance = {
         name: {"certified": True, **asdict(found), "says": found.sentence}
         if isinstance(found, Certificate)
         else {"certified": False, **asdict(found), "says": found.explanation}
-        for name, found in here.desk.current().clearance.fields.items()
+        for name, found in caller.here.desk.current().clearance.fields.items()
     }
     cards = [card.as_json() for card in list_models(folder)]
     return JSONResponse({"champion": used.name if used else None, "models": cards, "clearance": clearance})

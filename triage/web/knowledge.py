@@ -14,40 +14,43 @@ from kb import Article
 from triage.errors import BadInput, NotAllowed, NotFound
 from triage.tickets.keys import Scope
 from triage.tickets.views import answer_view
-from triage.web.context import BEARER, Here, allowed
+from triage.web.context import Caller, allowed
 from triage.web.paging import cursor_after, id_in, next_link
 from triage.web.requests import ArticleIn, QuestionIn
 from triage.web.schemas import AnswerOut, ArticleOut, ArticlePage
 
-router = APIRouter(tags=["knowledge"], dependencies=[Depends(BEARER)])
+router = APIRouter(tags=["knowledge"])
+
+Asker = Annotated[Caller, Depends(allowed(Scope.ANSWERS))]
+Reader = Annotated[Caller, Depends(allowed(Scope.ARTICLES_READ))]
+Writer = Annotated[Caller, Depends(allowed(Scope.ARTICLES_WRITE))]
 
 LONGEST_ID = 500
 
 
 @router.post("/answers", summary="Ask the knowledge base", responses={200: {"model": AnswerOut}})
-def post_answer(question: QuestionIn, here: Here, _: Annotated[str, Depends(allowed(Scope.ANSWERS))]) -> JSONResponse:
+def post_answer(question: QuestionIn, caller: Asker) -> JSONResponse:
     """Verbatim, cited words, or why there are none."""
-    allowed_here = here.settings.audiences
+    allowed_here = caller.here.settings.audiences
     audiences = tuple(question.audiences or allowed_here)
     if beyond := set(audiences) - set(allowed_here):
         raise NotAllowed(
             f"This server answers from {', '.join(allowed_here)} articles, not {', '.join(sorted(beyond))}."
         )
-    here.desk.knowledge.refresh()
-    said = here.desk.knowledge.answer(question.question, audiences=audiences, language=question.language)
+    caller.here.desk.knowledge.refresh()
+    said = caller.here.desk.knowledge.answer(question.question, audiences=audiences, language=question.language)
     return JSONResponse(answer_view(said))
 
 
 @router.get("/articles", summary="List articles", responses={200: {"model": ArticlePage}})
 def get_articles(
-    here: Here,
-    _: Annotated[str, Depends(allowed(Scope.ARTICLES_READ))],
+    caller: Reader,
     cursor: Annotated[str | None, Query(max_length=2_000, description="`next` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> JSONResponse:
     """Articles of all audiences, by id."""
-    here.desk.knowledge.refresh()
-    articles = here.desk.knowledge.articles()
+    caller.here.desk.knowledge.refresh()
+    articles = caller.here.desk.knowledge.articles()
     start = bisect_right(articles, id_in(cursor), key=lambda article: article.id) if cursor else 0
     page = articles[start : start + limit]
     following = cursor_after(page[-1].id) if start + limit < len(articles) else None
@@ -56,10 +59,10 @@ def get_articles(
 
 
 @router.get("/articles/{article_id:path}", summary="Read an article", responses={200: {"model": ArticleOut}})
-def get_article(article_id: str, here: Here, _: Annotated[str, Depends(allowed(Scope.ARTICLES_READ))]) -> JSONResponse:
+def get_article(article_id: str, caller: Reader) -> JSONResponse:
     """One article, as it is quoted from."""
-    here.desk.knowledge.refresh()
-    article = here.desk.knowledge.article(article_id)
+    caller.here.desk.knowledge.refresh()
+    article = caller.here.desk.knowledge.article(article_id)
     if article is None:
         raise NotFound(f"There is no article {article_id[:200]}.")
     return JSONResponse(jsonable_encoder(_view(article)))
@@ -70,21 +73,19 @@ def get_article(article_id: str, here: Here, _: Annotated[str, Depends(allowed(S
     summary="Publish an article",
     responses={200: {"model": ArticleOut}, 201: {"model": ArticleOut}},
 )
-def put_article(
-    article_id: str, article: ArticleIn, here: Here, _: Annotated[str, Depends(allowed(Scope.ARTICLES_WRITE))]
-) -> JSONResponse:
+def put_article(article_id: str, article: ArticleIn, caller: Writer) -> JSONResponse:
     """Add or replace an article; the next question sees it, in every process."""
     _refuse_odd(article_id)
     given = article.model_dump() | {"tags": tuple(article.tags), "text": article.text.replace("\r\n", "\n")}
     published = Article(id=article_id, **given)
-    is_new = here.desk.knowledge.put(published)
+    is_new = caller.here.desk.knowledge.put(published)
     return JSONResponse(jsonable_encoder(_view(published)), 201 if is_new else 200)
 
 
 @router.delete("/articles/{article_id:path}", summary="Take an article away", status_code=204)
-def delete_article(article_id: str, here: Here, _: Annotated[str, Depends(allowed(Scope.ARTICLES_WRITE))]) -> Response:
+def delete_article(article_id: str, caller: Writer) -> Response:
     """Remove an article; the next question does not see it, in any process."""
-    if not here.desk.knowledge.delete(article_id):
+    if not caller.here.desk.knowledge.delete(article_id):
         raise NotFound(f"There is no article {article_id[:200]}.")
     return Response(status_code=204)
 

@@ -18,12 +18,16 @@ from triage.tickets import store
 from triage.tickets.keys import Scope
 from triage.tickets.model import Correction, IncomingTicket, TicketState
 from triage.tickets.views import Json, assessment_view, correction_view, story_view
-from triage.web.context import BEARER, Context, Here, allowed
+from triage.web.context import Caller, Context, allowed
 from triage.web.paging import cursor_after, id_in, next_link
 from triage.web.requests import CorrectionIn, TicketIn
 from triage.web.schemas import AssessmentOut, CorrectionOut, TicketOut, TicketPage
 
-router = APIRouter(tags=["tickets"], dependencies=[Depends(BEARER)])
+router = APIRouter(tags=["tickets"])
+
+Writer = Annotated[Caller, Depends(allowed(Scope.TICKETS_WRITE))]
+Reader = Annotated[Caller, Depends(allowed(Scope.TICKETS_READ))]
+Asker = Annotated[Caller, Depends(allowed(Scope.ANSWERS))]
 
 _ID = re.compile(r"[0-9a-f-]{36}")
 
@@ -59,8 +63,7 @@ class KeyReused(Conflict):
 )
 def post_ticket(
     ticket: TicketIn,
-    here: Here,
-    caller: Annotated[str, Depends(allowed(Scope.TICKETS_WRITE))],
+    caller: Writer,
     wait: Annotated[float, Query(ge=0, le=300, description="Seconds to wait for the result.")] = 0,
     idempotency_key: Key = None,
 ) -> JSONResponse:
@@ -70,19 +73,21 @@ def post_ticket(
         body=ticket.body,
         requester=ticket.requester,
         channel=ticket.channel,
-        source=f"rest:{caller}",
+        source=f"rest:{caller.key_id}",
         delivery_id=idempotency_key,
         features=ticket.features,
     )
     try:
-        with here.sessions.begin() as session:
-            acceptance = accept(session, here.jobs, incoming)
+        with caller.here.sessions.begin() as session:
+            acceptance = accept(session, caller.here.jobs, incoming)
     except Conflict as error:
         raise KeyReused(str(error)) from error
     if acceptance.is_new:
         telemetry.TICKETS_ACCEPTED.labels("rest").inc()
-    finished = wait_for(here, acceptance.ticket_id, min(wait, here.settings.max_wait_s)) if wait else False
-    with here.sessions() as session:
+    finished = (
+        wait_for(caller.here, acceptance.ticket_id, min(wait, caller.here.settings.max_wait_s)) if wait else False
+    )
+    with caller.here.sessions() as session:
         story = story_view(store.find_ticket(session, acceptance.ticket_id))
     headers = {"Location": f"/v1/tickets/{acceptance.ticket_id}"}
     return JSONResponse(jsonable_encoder(story), 200 if finished else 202, headers)
@@ -90,15 +95,14 @@ def post_ticket(
 
 @router.get("/tickets", summary="List tickets", responses={200: {"model": TicketPage}})
 def get_tickets(
-    here: Here,
-    _: Annotated[str, Depends(allowed(Scope.TICKETS_READ))],
+    caller: Reader,
     cursor: Annotated[str | None, Query(max_length=100, description="`next` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     state: TicketState | None = None,
 ) -> JSONResponse:
     """Tickets with their stories, newest first."""
     before = _ticket_in(cursor) if cursor else None
-    with here.sessions() as session:
+    with caller.here.sessions() as session:
         rows = store.list_tickets(session, before=before, limit=limit + 1, state=state)
         stories = [story_view(row) for row in rows[:limit]]
     following = cursor_after(rows[limit - 1].id) if len(rows) > limit else None
@@ -107,9 +111,9 @@ def get_tickets(
 
 
 @router.get("/tickets/{ticket_id}", summary="Read a ticket's whole story", responses={200: {"model": TicketOut}})
-def get_ticket(ticket_id: str, here: Here, _: Annotated[str, Depends(allowed(Scope.TICKETS_READ))]) -> JSONResponse:
+def get_ticket(ticket_id: str, caller: Reader) -> JSONResponse:
     """Every prediction, decision, reason, answer, citation, delivery and correction."""
-    with here.sessions() as session:
+    with caller.here.sessions() as session:
         return JSONResponse(jsonable_encoder(story_view(store.find_ticket(session, _readable(ticket_id)))))
 
 
@@ -122,26 +126,25 @@ def get_ticket(ticket_id: str, here: Here, _: Annotated[str, Depends(allowed(Sco
 def post_correction(
     ticket_id: str,
     correction: CorrectionIn,
-    here: Here,
-    _: Annotated[str, Depends(allowed(Scope.TICKETS_WRITE))],
+    caller: Writer,
     idempotency_key: Key = None,
 ) -> JSONResponse:
     """Record what a field should have been; the next model learns from it."""
     given = Correction(**correction.model_dump(), idempotency_key=idempotency_key)
     try:
-        view = _correct(here, _readable(ticket_id), given)
+        view = _correct(caller.here, _readable(ticket_id), given)
     except IntegrityError:  # the same key came twice at once, and the other was first: now it can be read
-        view = _correct(here, _readable(ticket_id), given)
+        view = _correct(caller.here, _readable(ticket_id), given)
     return JSONResponse(jsonable_encoder(view), 201)
 
 
 @router.post("/triage", summary="Preview a ticket", responses={200: {"model": AssessmentOut}})
-def post_triage(ticket: TicketIn, here: Here, _: Annotated[str, Depends(allowed(Scope.ANSWERS))]) -> JSONResponse:
+def post_triage(ticket: TicketIn, caller: Asker) -> JSONResponse:
     """What would be decided and answered; nothing is stored."""
     if not (ticket.subject.strip() or ticket.body.strip()):
         raise BadInput("The ticket has no text: give it a subject or a body.")
     incoming = IncomingTicket(ticket.subject, ticket.body, ticket.requester, ticket.channel, features=ticket.features)
-    return JSONResponse(assessment_view(incoming, assess(incoming, here.desk)))
+    return JSONResponse(assessment_view(incoming, assess(incoming, caller.here.desk)))
 
 
 def wait_for(here: Context, ticket_id: str, seconds: float) -> bool:

@@ -146,3 +146,10 @@ def test_codes_and_names_find_the_article_that_has_them(knowledge: KnowledgeBase
         knowledge.put(Article(f"other{number}", f"Error {other}", f"What {other} means and how to mend it."))
     knowledge.put(Article("right", "Known errors", f"A long list. Among them is {code}, which goes by itself."))
     assert knowledge.search(f"I get {code.lower()}, what now?")[0].article_id == "right"
+
+
+def test_word_that_one_article_shouts_is_no_name(knowledge: KnowledgeBase) -> None:
+    knowledge.put(Article("legal", "Notice", "THIRD-PARTY products are made by others."))
+    knowledge.put(Article("other", "Notes", "A third-party product."))
+    knowledge.put(Article("right", "Printer", "The printer of a customer jams with paper."))
+    assert knowledge.search("the third-party printer jams with paper")[0].article_id == "right"
