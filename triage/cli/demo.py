@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +24,6 @@ from triage.policy import write_policy
 from triage.settings import Settings
 
 TEXT, LABELS, FEATURES = ["subject", "body"], ["queue", "category", "priority"], ["requester", "channel"]
-INBOX_SOURCE = "sample-inbox"
 PATIENCE_S = 120.0
 
 
@@ -70,6 +70,9 @@ def _train_once(settings: Settings, file: Path) -> None:
 
 
 def _triage_inbox(app: App, desk: Path) -> None:
-    tickets = [replace(ticket, source=INBOX_SOURCE) for ticket in read_incoming(str(desk / "inbox.jsonl"))]
+    inbox = desk / "inbox.jsonl"
+    # Named by its content: the same inbox is taken once, an edited one is another and comes in anew.
+    source = f"sample-inbox-{hashlib.sha256(inbox.read_bytes()).hexdigest()[:12]}"
+    tickets = [replace(ticket, source=source) for ticket in read_incoming(str(inbox))]
     err.rule("The sample inbox")
     watch(app.sessions, hand_in(app.sessions, app.jobs, tickets), timeout_s=PATIENCE_S)

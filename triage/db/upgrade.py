@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,7 +31,7 @@ def upgrade_database(url: str) -> str:
     """
     engine = open_engine(url)
     try:
-        with _reachable(url), engine.connect() as connection, _alone(connection):
+        with _one_process(engine), _reachable(url), engine.connect() as connection, _alone(connection):
             _refuse_newer(connection)
             config = _config()
             config.attributes["connection"] = connection
@@ -70,6 +71,26 @@ def _refuse_newer(connection: Connection) -> None:
             f"The database is at revision {revision}, which this version of triage does not know: "
             "a newer version made it. Install that version again, or set TRIAGE_HOME or TRIAGE_DATABASE_URL to another."
         )
+
+
+@contextmanager
+def _one_process(engine: Engine) -> Iterator[None]:
+    """Let one process at a time touch a SQLite file that may be new.
+
+    Switching a new file to its write-ahead log fails at once with "database is locked" where another connection
+    does the same; the busy time-out does not count there (https://www.sqlite.org/pragma.html#pragma_journal_mode).
+    """
+    path = engine.url.database
+    if engine.dialect.name != "sqlite" or not path:
+        yield
+        return
+    try:
+        lock = Path(f"{path}.lock").open("w")  # noqa: SIM115  # closed by the with below
+    except OSError as error:
+        raise Misconfigured(f"The folder of the database {path} cannot be written: {error.strerror}.") from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager

@@ -4,28 +4,50 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize
 from scipy.special import log_softmax
+
+from triage.understand.sharpness import LOG_LIMIT, Sharpness, describe
 
 Floats = npt.NDArray[np.floating]
 BINS = 15
 LEAST_PROBABILITY = 1e-12
+ALMOST = 1e-6
+# Keeps a small history from bending the curve. Of 1 to 300, 30 and 100 had the lowest cross-validated log loss over the
+# sample desk's fields and parts of real tickets; with thousands of tickets it makes no difference.
+PRIOR = 100.0
 
 
-def fit_sharpness(margins: Floats, right: npt.NDArray[np.int64]) -> float:
-    """The factor on (n, c) margins that makes their softmax fit the (n,) right columns best (log loss).
+def fit_sharpness(margins: Floats, right: npt.NDArray[np.int64]) -> Sharpness:
+    """What makes the softmax of (n, c) margins fit the (n,) right columns best.
 
-    Temperature scaling (Guo et al. 2017) of margins that the model gave for tickets it had not seen; rows
-    whose right label has no column are -1 and left out.
+    Least is made of the log loss of the labels and that of “the first label is right”, as certificates and
+    thresholds look at the first. The margins must be of tickets that the model had not seen; rows whose right
+    label has no column are -1 and left out.
     """
     known = right >= 0
     margins, right = margins[known], right[known]
+    if not len(right):
+        return Sharpness()
+    features, rows = describe(margins), np.arange(len(right))
+    first = margins.argmax(axis=1)
+    is_first = first == right
+    at_right, at_first = margins[rows, right], margins[rows, first]
 
-    def loss(log_factor: float) -> float:
-        return -float(np.mean(log_softmax(np.exp(log_factor) * margins, axis=1)[np.arange(len(right)), right]))
+    def loss(x: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        log_factor = features @ x
+        factor = np.exp(np.clip(log_factor, -LOG_LIMIT, LOG_LIMIT))
+        logs = log_softmax(factor[:, None] * margins, axis=1)
+        mean_margin = (np.exp(logs) * margins).sum(axis=1)
+        p = np.clip(np.exp(logs[rows, first]), LEAST_PROBABILITY, 1 - ALMOST)
+        losses = -logs[rows, right] - np.where(is_first, np.log(p), np.log1p(-p))
+        slopes = mean_margin - at_right - np.where(is_first, 1.0, -p / (1 - p)) * (at_first - mean_margin)
+        slopes *= factor * (np.abs(log_factor) < LOG_LIMIT)
+        prior = PRIOR * np.array([0.0, *x[1:]]) / len(rows)
+        return float(losses.mean() + prior @ x / 2), features.T @ slopes / len(rows) + prior
 
-    found = minimize_scalar(loss, bounds=(np.log(0.05), np.log(50)), method="bounded")
-    return float(np.exp(found.x))
+    found = minimize(loss, np.array([1.0, 0.0, 0.0, 0.0]), jac=True, method="L-BFGS-B")
+    return Sharpness(*(round(float(value), 6) for value in found.x))
 
 
 def log_loss(probabilities: Floats, right: npt.NDArray[np.int64]) -> float:

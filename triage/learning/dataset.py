@@ -7,9 +7,12 @@ import gzip
 import hashlib
 import io
 import json
+import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from triage.errors import BadInput
@@ -17,7 +20,10 @@ from triage.understand.cleaning import clean
 
 # A cell holds a mail with its history, at most; the limit of the csv module, 131,072, is less than that.
 MAX_CELL_CHARACTERS = 10_000_000
+DELIMITERS = (",", ";", "\t", "|")
 LEAST_TICKETS = 10
+# More would need gigabytes, and so many labels are a name or a number rather than a place to send a ticket to.
+MOST_LABELS = 1_000
 Record = Mapping[str, str]
 
 
@@ -41,16 +47,22 @@ class LabelledTickets:
         content = [self.texts, {k: list(v) for k, v in self.labels.items()}, [dict(f) for f in self.features]]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
+    def masked(self) -> list[str]:
+        """(n,) texts with case, spacing and digits taken out: near-copies are equal."""
+        return [re.sub(r"\d", "0", " ".join(text.lower().split())) for text in self.texts]
+
 
 def read_tickets(
     path: Path, *, text: Sequence[str], labels: Sequence[str], features: Sequence[str] = ()
 ) -> LabelledTickets:
-    """Labelled tickets of a CSV (comma, semicolon or tab) or JSON Lines file, either may be .gz.
+    """Labelled tickets of a CSV (comma, semicolon, tab or bar) or JSON Lines file, either may be .gz.
 
     The ``text`` columns are put together and cleaned as a ticket is: the first is the subject where there are
     several. Rows without any text are left out; a label that is empty is missing. Raises ``BadInput`` with the
     line or the column that is wrong.
     """
+    if doubled := sorted(set(labels) & {*text, *features}):
+        raise BadInput(f"The column {doubled[0]} cannot be what is predicted and what it is predicted from.")
     records = [record for record in _records(path, [*text, *labels, *features]) if any(record[c].strip() for c in text)]
     if not records:
         raise BadInput(f"{path} has no ticket with any text in {', '.join(text)}.")
@@ -69,11 +81,18 @@ def refuse_untrainable(tickets: LabelledTickets) -> None:
     """Raise ``BadInput`` unless every field has two labels and there are tickets enough to measure anything."""
     if len(tickets) < LEAST_TICKETS:
         raise BadInput(f"{tickets.name} has {len(tickets)} tickets; {LEAST_TICKETS} are the least to learn from.")
+    if len(set(tickets.masked())) < 2:
+        raise BadInput(f"All tickets of {tickets.name} say the same; nothing can be learned from them.")
     for name, values in tickets.labels.items():
-        known = {value for value in values if value is not None}
-        if len(known) < 2:
-            said = f"only the label “{known.pop()}”" if known else "no label at all"
-            raise BadInput(f"The column {name} of {tickets.name} has {said}; a classifier needs at least two.")
+        counts = Counter(value for value in values if value is not None)
+        column = f"The column {name} of {tickets.name}"
+        if len(counts) < 2:
+            said = f"only the label “{next(iter(counts))}”" if counts else "no label at all"
+            raise BadInput(f"{column} has {said}; a classifier needs at least two.")
+        if max(counts.values()) < 2:
+            raise BadInput(f"{column} has a label of its own for every ticket; is it an id?")
+        if len(counts) > MOST_LABELS:
+            raise BadInput(f"{column} has {len(counts)} labels; {MOST_LABELS} are the most. Put rare ones together.")
 
 
 def _text(record: Record, columns: Sequence[str]) -> str:
@@ -82,14 +101,16 @@ def _text(record: Record, columns: Sequence[str]) -> str:
     return clean(record[columns[0]], "\n".join(record[column] for column in columns[1:]))
 
 
-def _records(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
+def _records(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     content = _decode(path)
-    rows = _json_lines(path, content) if content.lstrip()[:1] == "{" else _csv_rows(path, content)
-    for row, place in rows:
-        missing = [column for column in columns if column not in row]
-        if missing:
-            raise BadInput(f"{place} has no column {', '.join(missing)}; it has {', '.join(row) or 'none'}.")
-        yield row
+    if content.lstrip()[:1] == "[":
+        raise BadInput(f"{path} is one JSON list. Give one ticket per line; `jq -c '.[]' {path.name}` does that.")
+    rows = list(_json_lines(path, content) if content.lstrip()[:1] == "{" else _csv_rows(path, content, columns))
+    known = dict.fromkeys(name for row in rows for name in row)
+    missing = [column for column in columns if column not in known]
+    if rows and missing:
+        raise BadInput(f"{path} has no column {', '.join(missing)}; it has {', '.join(known) or 'none'}.")
+    return [{name: row.get(name, "") for name in known} for row in rows]
 
 
 def _decode(path: Path) -> str:
@@ -101,13 +122,16 @@ def _decode(path: Path) -> str:
         raise BadInput(f"{path} cannot be read: {error.strerror or error}.") from error
     except (EOFError, zlib.error) as error:
         raise BadInput(f"{path} is a damaged gzip file.") from error
+    if content[:4] == b"PK\x03\x04":
+        raise BadInput(f"{path} is an Excel or zip file. Save it as CSV (UTF-8) and give that.")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
+        likely = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "cp1252"
         raise BadInput(
             f"{path} is not UTF-8 (line {line}, byte {error.start}). Convert it, for example with "
-            f"`iconv -f cp1252 -t utf-8 {path.name}`."
+            f"`iconv -f {likely} -t utf-8 {path.name}`."
         ) from error
     if "\0" in text:
         raise BadInput(f"{path} is not a text file (it has NUL bytes). Give a CSV or JSON Lines file.")
@@ -116,39 +140,53 @@ def _decode(path: Path) -> str:
     return text
 
 
-def _json_lines(path: Path, content: str) -> Iterator[tuple[dict[str, str], str]]:
+def _json_lines(path: Path, content: str) -> Iterator[dict[str, str]]:
     for number, line in enumerate(content.split("\n"), 1):
         if not line.strip():
             continue
         place = f"Line {number} of {path}"
         try:
             record = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # ValueError: also a number of more than 4,300 digits
             raise BadInput(f"{place} is not JSON; each line must be one ticket.") from error
         if not isinstance(record, dict):
             raise BadInput(f"{place} is not a JSON object; each line must be one ticket.")
-        yield {str(key): _cell(value) for key, value in record.items()}, place
+        yield {str(key): _cell(value) for key, value in record.items()}
 
 
-def _csv_rows(path: Path, content: str) -> Iterator[tuple[dict[str, str], str]]:
+def _csv_rows(path: Path, content: str, columns: Sequence[str]) -> Iterator[dict[str, str]]:
     csv.field_size_limit(MAX_CELL_CHARACTERS)
-    heading = content.split("\n", 1)[0]
-    delimiter = max(",;\t", key=heading.count)
-    reader = csv.DictReader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
+    headings = {delimiter: _heading(content, delimiter) for delimiter in DELIMITERS}
+    delimiter = max(DELIMITERS, key=lambda one: (len(set(columns) & set(headings[one])), len(headings[one])))
+    heading = headings[delimiter]
+    if repeated := [column for column in columns if heading.count(column) > 1]:
+        raise BadInput(f"{path} has the column {repeated[0]} twice; rename one of them.")
+    reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
     try:
+        next(reader)
         for row in reader:
-            place = f"Line {reader.line_num} of {path}"
-            if None in row:
+            if len(row) > len(heading):
+                place = f"Line {reader.line_num} of {path}"
                 raise BadInput(f"{place} has more cells than the heading; a text with a {delimiter!r} needs quotes.")
-            yield {key: value or "" for key, value in row.items()}, place
+            if row:
+                yield dict(zip_longest(heading, row, fillvalue=""))
     except csv.Error as error:
-        raise BadInput(f"Line {reader.line_num} of {path} is not CSV ({error}).") from error
+        raise BadInput(f"Line {reader.line_num} of {path} is not CSV ({error}); look for a quote too many.") from error
+
+
+def _heading(content: str, delimiter: str) -> list[str]:
+    try:
+        row = next(csv.reader(io.StringIO(content, newline=""), delimiter=delimiter), [])
+    except csv.Error:  # a cell beyond the limit: this delimiter is not the one
+        return []
+    return [name.strip() for name in row]
 
 
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text.encode("utf-8", "replace").decode()  # JSON may hold half a character, which no file can
 
 
 def _refuse_repeated_ids(path: Path, records: Sequence[Record]) -> None:

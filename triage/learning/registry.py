@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
-from triage.errors import ModelDamaged, NotFound
+from triage.errors import ModelDamaged, ModelError, NotFound
 from triage.understand.card import ModelCard
 from triage.understand.classifier import read_card
 
@@ -39,6 +40,9 @@ def promote(models: Path, model_id: str) -> None:
 
 
 def list_models(models: Path) -> list[ModelCard]:
-    """The cards of all models that are whole, oldest first."""
-    folders = [folder for folder in models.glob("*") if (folder / "card.json").exists()] if models.is_dir() else []
-    return sorted((read_card(folder) for folder in folders), key=lambda card: card.created_at)
+    """The cards of all models that this version can read, oldest first; one that is damaged is left out."""
+    cards: list[ModelCard] = []
+    for folder in models.glob("[!.]*") if models.is_dir() else ():
+        with suppress(ModelError):
+            cards.append(read_card(folder))
+    return sorted(cards, key=lambda card: (card.created_at, card.model_id))

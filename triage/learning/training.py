@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
+import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from triage.learning.saving import save
 from triage.learning.terms import Counts, Matrix, count_terms, fit_weighing, with_vectors
 from triage.understand.card import FieldCard, ModelCard
 from triage.understand.classifier import FieldModel
+from triage.understand.sharpness import Sharpness
 
 # A small history is divided into more parts, so that the model that is measured has seen nearly as much of it as
 # the one that is used: of 500 tickets, five folds measure two points more accuracy than three.
@@ -138,7 +139,7 @@ def fit_field(training: Training, name: str, step: Callable[[], None] = lambda: 
 
 def _folds(tickets: LabelledTickets, counts: Counts) -> list[_Fold]:
     """Near-copies, alike but for their digits, always stand on the same side."""
-    _, groups = np.unique([_masked(text) for text in tickets.texts], return_inverse=True)
+    _, groups = np.unique(tickets.masked(), return_inverse=True)
     folds = []
     splitter = GroupKFold(min(_wanted_folds(tickets), len(np.unique(groups))), shuffle=True, random_state=0)
     for learn, judge in splitter.split(np.zeros(len(tickets)), groups=groups):
@@ -149,10 +150,6 @@ def _folds(tickets: LabelledTickets, counts: Counts) -> list[_Fold]:
 
 def _wanted_folds(tickets: LabelledTickets) -> int:
     return FOLDS if len(tickets) > SMALL_HISTORY else FOLDS_OF_A_SMALL_HISTORY
-
-
-def _masked(text: str) -> str:
-    return re.sub(r"\d", "0", " ".join(text.lower().split()))
 
 
 def _nearest_unseen(vectors: FloatArray, folds: list[_Fold]) -> Floats:
@@ -207,7 +204,10 @@ def _judge(
 
 
 def _fit(matrix: Matrix, target: Ints, regularisation: float, seed: int) -> LinearSVC:
-    return LinearSVC(C=regularisation, random_state=seed, max_iter=MAX_ITERATIONS).fit(matrix, target)
+    with warnings.catch_warnings():
+        # That most labels have one ticket may be so at the beginning, and does not make this a regression.
+        warnings.filterwarnings("ignore", "The number of unique classes is greater", UserWarning)
+        return LinearSVC(C=regularisation, random_state=seed, max_iter=MAX_ITERATIONS).fit(matrix, target)
 
 
 def _margins(model: LinearSVC, matrix: Matrix) -> Floats:
@@ -234,7 +234,7 @@ def _assemble(
     model: LinearSVC,
     best: _Judged,
     labels: tuple[str, ...],
-    sharpness: float,
+    sharpness: Sharpness,
     rows: Ints,
     target: Ints,
 ) -> FieldModel:
@@ -242,31 +242,31 @@ def _assemble(
     if len(labels) == 2:
         coefficients, bias = np.vstack([-coefficients, coefficients]), np.concatenate([-bias, bias])
     terms = training.terms.shape[1]
-    p = softmax(sharpness * _finite(best.margins[rows]), axis=1)
-    top, near = p.max(axis=1), training.nearest[rows]
-    certainty = np.log(np.maximum(top, 1e-12))
+    margins = _finite(best.margins[rows])
+    p = sharpness.probabilities(margins)
+    top, near = margins.max(axis=1), training.nearest[rows]
     field = FieldModel(
         labels=labels,
         term_weights=coefficients[:, :terms].T.astype(np.float32),
         vector_weights=(best.vector_weight * coefficients[:, terms:]).T.astype(np.float32),
         bias=bias.astype(np.float32),
         sharpness=sharpness,
-        certainty=(float(certainty.mean()), float(certainty.std()) or 1.0),
+        certainty=(float(top.mean()), float(top.std()) or 1.0),
         nearness=(float(near.mean()), float(near.std()) or 1.0),
         familiar=np.zeros(1),
-        probability=top,
+        probability=p.max(axis=1),
         correct=p.argmax(axis=1) == target[rows],
     )
     return _with_familiar(field, top, near)
 
 
 def _with_familiar(field: FieldModel, top: Floats, near: Floats) -> FieldModel:
-    return replace(field, familiar=np.sort(field.unfamiliarity_sum(top, near)))
+    return replace(field, familiar=np.sort(field.familiarity_sum(top, near)))
 
 
 def _card(field: FieldModel, best: _Judged, values: tuple[str | None, ...], target: Ints, rows: Ints) -> FieldCard:
     margins = _finite(best.margins[rows])
-    p, raw = softmax(field.sharpness * margins, axis=1), softmax(margins, axis=1)
+    p, raw = field.sharpness.probabilities(margins), softmax(margins, axis=1)
     interval = binomtest(int(field.correct.sum()), len(rows)).proportion_ci(method="wilson")
     counts = {label: values.count(label) for label in field.labels}
     return FieldCard(
@@ -275,7 +275,7 @@ def _card(field: FieldModel, best: _Judged, values: tuple[str | None, ...], targ
         single_labels=tuple(label for label, count in counts.items() if count == 1),
         vector_weight=best.vector_weight,
         regularisation=best.regularisation,
-        sharpness=field.sharpness,
+        sharpness=astuple(field.sharpness),
         accuracy=float(field.correct.mean()),
         accuracy_interval=(float(interval.low), float(interval.high)),
         macro_f1=float(f1_score(target, p.argmax(axis=1), average="macro", zero_division=0.0)),

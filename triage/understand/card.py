@@ -20,7 +20,7 @@ class FieldCard:
     single_labels: tuple[str, ...]
     vector_weight: float
     regularisation: float
-    sharpness: float
+    sharpness: tuple[float, float, float, float]
     accuracy: float
     accuracy_interval: tuple[float, float]
     macro_f1: float

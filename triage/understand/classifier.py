@@ -20,9 +20,10 @@ from kb import FloatArray
 from triage.errors import ModelDamaged, NoModel
 from triage.tickets.model import LabelProbability, Prediction
 from triage.understand.card import ModelCard
+from triage.understand.sharpness import Sharpness
 from triage.understand.vectorizer import Vectorizer
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 CARD = "card.json"
 TERMS = "terms.json"
@@ -30,6 +31,8 @@ ARRAYS = "arrays.npz"
 SHOWN = 5
 
 Probabilities = npt.NDArray[np.float64]
+# Rows of the terms of one ticket, their weights, and the words among them in the same order.
+Terms = tuple[npt.NDArray[np.int64], Probabilities, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,8 @@ class FieldModel:
     """The linear model of one field with c labels, t terms and d dimensions, and what was measured of it.
 
     ``term_weights`` (t, c), ``vector_weights`` (d, c), ``bias`` (c,). ``sharpness`` turns margins into calibrated
-    probabilities: softmax(sharpness x margin). ``certainty`` and ``nearness`` hold mean and deviation of log
-    max-probability and of the nearest neighbour's cosine, ``familiar`` the sorted sums of their z-scores, and
+    probabilities. ``certainty`` and ``nearness`` hold mean and deviation of the
+    largest margin and of the nearest neighbour's cosine, ``familiar`` the sorted sums of their z-scores, and
     ``probability`` and ``correct`` (n,) the first label's, all on tickets that the model had not seen.
     """
 
@@ -46,16 +49,26 @@ class FieldModel:
     term_weights: FloatArray
     vector_weights: FloatArray
     bias: FloatArray
-    sharpness: float
+    sharpness: Sharpness
     certainty: tuple[float, float]
     nearness: tuple[float, float]
     familiar: Probabilities
     probability: Probabilities
     correct: npt.NDArray[np.bool_]
 
-    def unfamiliarity_sum(self, top: Probabilities, nearest: Probabilities) -> Probabilities:
-        """(n,) z(log max-probability) + z(nearest cosine): low for tickets unlike those of the training."""
-        certainty = (np.log(np.maximum(top, 1e-12)) - self.certainty[0]) / self.certainty[1]
+    def margins(self, terms: Terms, vector: FloatArray) -> npt.NDArray[np.float64]:
+        """(1, c) margins of one ticket."""
+        rows, weights, _ = terms
+        margins = weights @ self.term_weights[rows] + vector @ self.vector_weights + self.bias
+        return np.asarray(margins, dtype=np.float64)[None, :]
+
+    def familiarity_sum(self, top: Probabilities, nearest: Probabilities) -> Probabilities:
+        """(n,) z(largest margin) + z(nearest cosine): low for tickets unlike those of the training.
+
+        The largest margin tells strangers better than log max-probability does: CLINC150, AUROC .981 against .972
+        (on its validation part, where it was chosen, .985 against .978).
+        """
+        certainty = (top - self.certainty[0]) / self.certainty[1]
         return certainty + (nearest - self.nearness[0]) / self.nearness[1]
 
 
@@ -128,20 +141,20 @@ class Classifier:
         """(n, c) calibrated probabilities in the order of the labels, and (n,) familiarity sums."""
         model = self._fields[field]
         rows = [self._vectorizer.terms(text, known) for text, known in zip(texts, features, strict=True)]
-        p = np.stack([self._distribution(model, terms, vector) for terms, vector in zip(rows, vectors, strict=True)])
-        return p, model.unfamiliarity_sum(p.max(axis=1), self._nearest(vectors))
+        margins = np.concatenate([model.margins(terms, vector) for terms, vector in zip(rows, vectors, strict=True)])
+        familiar = model.familiarity_sum(margins.max(axis=1), self._nearest(vectors))
+        return model.sharpness.probabilities(margins), familiar
 
     def labels(self, field: str) -> tuple[str, ...]:
         """The labels of a field, in the order of the probabilities."""
         return self._fields[field].labels
 
-    def _prediction(
-        self, name: str, terms: tuple[npt.NDArray[np.int64], Probabilities, list[str]], vector: FloatArray, near: float
-    ) -> Prediction:
+    def _prediction(self, name: str, terms: Terms, vector: FloatArray, near: float) -> Prediction:
         model = self._fields[name]
-        p = self._distribution(model, terms, vector)
+        margins = model.margins(terms, vector)
+        p = model.sharpness.probabilities(margins)[0]
         order = np.argsort(-p, kind="stable")[:SHOWN]
-        total = model.unfamiliarity_sum(p[order[:1]], np.array([near]))
+        total = model.familiarity_sum(margins.max(axis=1), np.array([near]))
         familiarity = np.searchsorted(model.familiar, total[0]) / len(model.familiar)
         return Prediction(
             field=name,
@@ -149,17 +162,6 @@ class Classifier:
             familiarity=float(familiarity),
             evidence=_evidence(model, terms, int(order[0])),
         )
-
-    @staticmethod
-    def _distribution(
-        model: FieldModel, terms: tuple[npt.NDArray[np.int64], Probabilities, list[str]], vector: FloatArray
-    ) -> Probabilities:
-        rows, weights, _ = terms
-        margins = weights @ model.term_weights[rows] + vector @ model.vector_weights + model.bias
-        scaled = model.sharpness * (margins - margins.max())
-        p = np.exp(scaled.astype(np.float64))
-        distribution: Probabilities = p / p.sum()
-        return distribution
 
     def _nearest(self, vectors: FloatArray) -> Probabilities:
         nearest: Probabilities = (vectors @ self._seen.T).max(axis=1).astype(np.float64)
@@ -188,9 +190,7 @@ def sha256_of(path: Path) -> str | None:
         return None
 
 
-def _evidence(
-    model: FieldModel, terms: tuple[npt.NDArray[np.int64], Probabilities, list[str]], label: int
-) -> tuple[str, ...]:
+def _evidence(model: FieldModel, terms: Terms, label: int) -> tuple[str, ...]:
     rows, weights, words = terms
     share = weights[: len(words)] * model.term_weights[rows[: len(words)], label]
     best = np.argsort(-share, kind="stable")[:SHOWN]
@@ -205,7 +205,7 @@ def _field(arrays: Mapping[str, npt.NDArray[np.float64]], number: int, card: Mod
         term_weights=arrays[f"{number}_term_weights"].astype(np.float32),
         vector_weights=arrays[f"{number}_vector_weights"].astype(np.float32),
         bias=arrays[f"{number}_bias"].astype(np.float32),
-        sharpness=card.fields[name].sharpness,
+        sharpness=Sharpness(*card.fields[name].sharpness),
         certainty=(certainty[0], certainty[1]),
         nearness=(nearness[0], nearness[1]),
         familiar=arrays[f"{number}_familiar"],

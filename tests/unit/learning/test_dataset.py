@@ -22,12 +22,16 @@ def read(path: Path, content: bytes | str, **columns: list[str]) -> LabelledTick
         "\ufeff" + ROWS,
         ROWS.replace(",", ";"),
         ROWS.replace(",", "\t"),
+        ROWS.replace(",", "|"),
         ROWS.replace("\n", "\r\n"),
+        ROWS.replace("id,subject", '"id;a;b;c", subject'),
         gzip.compress(ROWS.encode()),
         '{"subject": "VPN", "body": "drops", "queue": "network"}\n\n'
         '{"subject": "Print", "body": "jam", "queue": "printing"}\n',
+        '{"subject": "VPN", "body": "drops", "queue": "network", "site": null}\n'
+        '{"subject": "Print\\njam", "queue": "printing"}\n',
     ],
-    ids=["comma", "BOM", "semicolon", "tab", "CRLF", "gzip", "JSON Lines"],
+    ids=["comma", "BOM", "semicolon", "tab", "bar", "CRLF", "odd heading", "gzip", "JSON Lines", "JSON without a key"],
 )
 def test_same_tickets_come_out_of_every_form_of_file(tmp_path: Path, content: bytes | str) -> None:
     tickets = read(tmp_path / "t", content)
@@ -43,7 +47,15 @@ def test_same_tickets_come_out_of_every_form_of_file(tmp_path: Path, content: by
         ("id,subject,body,queue\n1,,,x\n", "no ticket with any text"),
         (ROWS + "1,again,again,network\n", "has the id 1 twice"),
         (b"id,subject,body,queue\n1,Gr\xf6\xdfe,x,y\n", "not UTF-8 (line 2"),
-        (b"PK\x03\x04\x00\x00", "not a text file"),
+        (ROWS.encode("utf-16"), "iconv -f utf-16"),
+        (b"PK\x03\x04\x00\x00", "Excel or zip"),
+        (ROWS + "3,a\0,b,c\n", "not a text file"),
+        ('[{"subject": "x"}]', "one JSON list"),
+        ('{"subject": 1' + "0" * 5000 + "}", "is not JSON"),
+        ('{"subject": ' + "[" * 100_000, "is not JSON"),
+        ("id,subject,body,body,queue\n1,a,b,c,d\n", "the column body twice"),
+        (ROWS + '3,"a "b" c",d,e\n', "Line 4 of"),
+        (ROWS + '3,"a,b,c\n', "a quote too many"),
         ('{"subject": "x"\n', "is not JSON"),
         ("id,subject,body,queue\n1,a,b,c,d\n", "more cells than the heading"),
         (b"\x1f\x8bbroken", "damaged gzip|cannot be read"),
@@ -69,6 +81,30 @@ def test_one_label_cannot_be_learned(tmp_path: Path) -> None:
     content = "subject,body,queue\n" + "".join(f"s{row},b,only\n" for row in range(20))
     with pytest.raises(BadInput, match="only the label “only”"):
         refuse_untrainable(read(tmp_path / "t", content))
+
+
+@pytest.mark.parametrize(
+    ("texts", "labels", "says"),
+    [
+        (["same 1", "Same  2"] * 10, ["a", "b"] * 10, "say the same"),
+        ([f"text {word}" for word in "abcdefghijkl"], list("abcdefghijkl"), "of its own for every ticket"),
+        ([f"text x{row:x}y" for row in range(2400)], [f"l{row // 2}" for row in range(2400)], "1200 labels; 1000"),
+    ],
+)
+def test_what_cannot_be_learned_is_explained(texts: list[str], labels: list[str], says: str) -> None:
+    tickets = LabelledTickets("t", tuple(texts), {"queue": tuple(labels)}, ({},) * len(texts), ("text",), ())
+    with pytest.raises(BadInput, match=says):
+        refuse_untrainable(tickets)
+
+
+def test_label_may_not_be_read_by_the_model_that_predicts_it(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="queue cannot be"):
+        read(tmp_path / "t", ROWS, features=["queue"])
+
+
+def test_half_a_character_is_replaced(tmp_path: Path) -> None:
+    tickets = read(tmp_path / "t", r'{"subject": "a", "body": "b", "queue": "\ud800"}')
+    assert tickets.labels["queue"] == ("?",)
 
 
 def test_digest_changes_with_any_label(tmp_path: Path) -> None:

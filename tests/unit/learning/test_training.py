@@ -121,6 +121,17 @@ def test_champion_is_the_promoted_model(trained: Path) -> None:
     assert [card.model_id for card in list_models(models)] == [trained.name]
 
 
+def test_damaged_model_does_not_hide_the_others(trained: Path, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(trained, tmp_path / trained.name)
+    shutil.copytree(trained, tmp_path / "m-broken")
+    (tmp_path / "m-broken" / "card.json").write_text("{")
+    shutil.copytree(trained, tmp_path / "m-older")
+    (tmp_path / "m-older" / "manifest.json").write_text('{"format": 1, "files": {}}')
+    assert [card.model_id for card in list_models(tmp_path)] == [trained.name]
+
+
 def test_terms_are_weighed_as_scikit_learn_does(tickets: LabelledTickets) -> None:
     texts = tickets.texts[:100]
     counts = count_terms(texts, [{}] * 100)
