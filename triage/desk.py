@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 import structlog
 
 from kb import Encoder, KnowledgeBase
-from triage.errors import ModelMismatch
+from triage.errors import ModelError, ModelMismatch
 from triage.learning.registry import champion
 from triage.policy import Policy, read_policy
 from triage.route import Clearance
@@ -38,7 +38,8 @@ class Loaded:
 class Desk:
     """Holds what is loaded and takes over what another process has published: a model, articles, the policy.
 
-    ``knowledge`` is opened by the caller. Safe to use from several threads.
+    A new champion that cannot be used is refused and the one that is loaded goes on. ``knowledge`` is opened by the
+    caller. Safe to use from several threads; while one of them loads, the others go on with what there was.
     """
 
     def __init__(
@@ -57,21 +58,46 @@ class Desk:
         self._model: _Watched[Classifier | None] = _Watched(models / "champion", lambda _: self._load_champion(models))
         self._policy: _Watched[Policy] = _Watched(policy_file, read_policy)
         self._loaded: Loaded | None = None
+        self._refusal: str | None = None
+
+    @property
+    def refusal(self) -> str | None:
+        """Why the present champion is not the model in use, in words; None where it is."""
+        return self._refusal
 
     def current(self) -> Loaded:
         """What to use for the next ticket; a few ``stat`` calls where nothing has changed.
 
-        Raises ``ModelError`` or ``Misconfigured`` where the model or the policy file cannot be used.
+        Raises ``ModelError`` where there is no usable model and none was loaded before, ``Misconfigured`` where the
+        policy file cannot be used.
         """
         self.knowledge.refresh()
-        with self._lock:
+        last = self._loaded
+        if not self._lock.acquire(blocking=last is None) and last:
+            return last
+        try:
             model_is_new = self._model.refresh()
             policy_is_new = self._policy.refresh()
             if self._loaded is None or model_is_new or policy_is_new:
                 self._loaded = self._assemble(self._model.value, self._policy.value)
             return self._loaded
+        finally:
+            self._lock.release()
 
     def _load_champion(self, models: Path) -> Classifier | None:
+        try:
+            classifier = self._load_usable_champion(models)
+        except ModelError as error:
+            if self._loaded is None or self._loaded.classifier is None:
+                raise
+            kept = self._loaded.classifier
+            self._refusal = f"model {kept.model_id} goes on, as the new champion was refused: {error}"
+            log.error("new champion refused", goes_on=kept.model_id, reason=str(error))
+            return kept
+        self._refusal = None
+        return classifier
+
+    def _load_usable_champion(self, models: Path) -> Classifier | None:
         folder = champion(models)
         if folder is None:
             return None

@@ -105,6 +105,11 @@ class Settings(BaseSettings):
         return self.home / "models"
 
     @property
+    def datasets_folder(self) -> Path:
+        """Where the snapshots of what models were trained on lie."""
+        return self.home / "datasets"
+
+    @property
     def knowledge_folder(self) -> Path:
         """Where the snapshots of the knowledge base lie."""
         return self.home / "kb"

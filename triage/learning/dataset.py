@@ -11,7 +11,8 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from itertools import zip_longest
 from pathlib import Path
 
@@ -27,9 +28,34 @@ MOST_LABELS = 1_000
 Record = Mapping[str, str]
 
 
+class Source(StrEnum):
+    """Where the labels of a ticket come from."""
+
+    FILE = "file"
+    CORRECTION = "correction"
+    HISTORY = "history"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a labelled ticket comes from.
+
+    ``key`` is its id there: the file's ``id`` column or the number of its row, or the id of the stored ticket.
+    ``at`` is when it came in (ISO), ``author`` who corrected it.
+    """
+
+    source: Source
+    key: str
+    at: str | None = None
+    author: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class LabelledTickets:
-    """n tickets: cleaned texts, per field the label or None, and metadata; ``digest`` is of all of it."""
+    """n tickets: cleaned texts, per field the label or None, and metadata; ``digest`` is of these three.
+
+    ``origins`` are one for each ticket, or none at all where nobody will ask.
+    """
 
     name: str
     texts: tuple[str, ...]
@@ -37,6 +63,7 @@ class LabelledTickets:
     features: tuple[Record, ...]
     text_columns: tuple[str, ...]
     feature_columns: tuple[str, ...]
+    origins: tuple[Origin, ...] = ()
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -74,6 +101,25 @@ def read_tickets(
         features=tuple({name: record[name] for name in features} for record in records),
         text_columns=tuple(text),
         feature_columns=tuple(features),
+        origins=tuple(
+            Origin(Source.FILE, record.get("id", "").strip() or str(row)) for row, record in enumerate(records, 1)
+        ),
+    )
+
+
+def combine(first: LabelledTickets, second: LabelledTickets) -> LabelledTickets:
+    """Both together, the tickets of the first before those of the second; a field that one lacks is unlabelled."""
+    fields = list(dict.fromkeys([*first.labels, *second.labels]))
+    return replace(
+        first,
+        name=f"{first.name} + {second.name}",
+        texts=first.texts + second.texts,
+        labels={
+            name: tuple(label for part in (first, second) for label in part.labels.get(name, (None,) * len(part)))
+            for name in fields
+        },
+        features=first.features + second.features,
+        origins=first.origins + second.origins,
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ from kb import Encoder, FloatArray, Progress
 from triage import __version__
 from triage.learning.calibration import calibration_error, fit_sharpness, log_loss
 from triage.learning.dataset import LabelledTickets, refuse_untrainable
+from triage.learning.judged import Judged, judged_of
 from triage.learning.saving import save
 from triage.learning.terms import Counts, Matrix, count_terms, fit_weighing, with_vectors
 from triage.understand.card import FieldCard, ModelCard
@@ -78,11 +78,18 @@ class Training:
 
 
 def train_classifier(
-    tickets: LabelledTickets, encoder: Encoder, folder: Path, *, progress: Progress | None = None, seed: int = 0
+    tickets: LabelledTickets,
+    encoder: Encoder,
+    folder: Path,
+    *,
+    progress: Progress | None = None,
+    seed: int = 0,
+    keep: Callable[[Training], str] = lambda _: "",
 ) -> ModelCard:
     """Train one model of all labelled fields and write it to ``folder/<model id>``.
 
-    ``progress`` counts embedded tickets and fits as equal steps. Raises ``BadInput`` where there is too little
+    ``progress`` counts embedded tickets and fits as equal steps. ``keep`` is called once the tickets are embedded
+    and divided, and returns the id of the dataset that it wrote. Raises ``BadInput`` where there is too little
     to learn from. The same tickets, encoder, seed and version give the same model.
     """
     refuse_untrainable(tickets)
@@ -91,6 +98,7 @@ def train_classifier(
     report = progress or (lambda done, total: None)
     vectors = encoder.encode(tickets.texts, progress=lambda done, _: report(done, total))
     training = Training(tickets, vectors, seed=seed)
+    dataset_id = keep(training)
     done = len(tickets)
 
     def step() -> None:
@@ -101,22 +109,26 @@ def train_classifier(
     fitted = {name: fit_field(training, name, step) for name in tickets.labels}
     card = ModelCard(
         model_id="",
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        created_at="",
         code_version=__version__,
         seed=seed,
         dataset=tickets.name,
         dataset_digest=tickets.digest,
+        dataset_id=dataset_id,
         tickets=len(tickets),
         text_columns=tickets.text_columns,
         feature_columns=tickets.feature_columns,
         encoder_fingerprint=encoder.fingerprint,
-        fields={name: field_card for name, (_, field_card) in fitted.items()},
+        fields={name: field_card for name, (_, field_card, _) in fitted.items()},
     )
-    models = {name: model for name, (model, _) in fitted.items()}
-    return save(folder, card, training.counts, training.weighing, models, _sample(vectors, seed))
+    models = {name: model for name, (model, _, _) in fitted.items()}
+    judged = {name: guesses for name, (_, _, guesses) in fitted.items()}
+    return save(folder, card, training.counts, training.weighing, models, judged, _sample(vectors, seed))
 
 
-def fit_field(training: Training, name: str, step: Callable[[], None] = lambda: None) -> tuple[FieldModel, FieldCard]:
+def fit_field(
+    training: Training, name: str, step: Callable[[], None] = lambda: None
+) -> tuple[FieldModel, FieldCard, Judged]:
     """Choose the weight of the views out of fold, calibrate, measure, and fit on all labelled tickets."""
     values = training.tickets.labels[name]
     labels = tuple(sorted({value for value in values if value is not None}))
@@ -134,7 +146,11 @@ def fit_field(training: Training, name: str, step: Callable[[], None] = lambda: 
     )
     step()
     field = _assemble(training, model, best, labels, sharpness, rows, target)
-    return field, _card(field, best, values, target[rows], rows)
+    masked = training.tickets.masked()
+    guesses = judged_of(
+        [masked[row] for row in rows], target[rows], sharpness.probabilities(_finite(best.margins[rows]))
+    )
+    return field, _card(field, best, values, target[rows], rows), guesses
 
 
 def _folds(tickets: LabelledTickets, counts: Counts) -> list[_Fold]:

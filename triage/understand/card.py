@@ -31,7 +31,11 @@ class FieldCard:
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """A model: what it was made of, when, and what it is worth."""
+    """A model: what it was made of, when, and what it is worth.
+
+    ``dataset_digest`` is of the tickets alone, ``dataset_id`` names the snapshot of them that was kept (empty where
+    none was).
+    """
 
     model_id: str
     created_at: str
@@ -39,6 +43,7 @@ class ModelCard:
     seed: int
     dataset: str
     dataset_digest: str
+    dataset_id: str
     tickets: int
     text_columns: tuple[str, ...]
     feature_columns: tuple[str, ...]
