@@ -78,6 +78,7 @@ class DatasetDamaged(TriageError):
     """A file of a dataset is missing or is not what its manifest says."""
 
     code = "dataset-damaged"
+    status = 503
 
 
 class RegistryUnusable(TriageError):

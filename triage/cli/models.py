@@ -14,11 +14,11 @@ from rich.table import Table
 
 from triage.cli.options import AsJson, settings_for_command
 from triage.cli.show import complain, note, out, print_json
-from triage.errors import ModelDamaged, RegistryUnusable
+from triage.errors import DatasetDamaged, ModelDamaged, RegistryUnusable
 from triage.learning.gate import MARGIN
 from triage.learning.registry import champion_id, history, list_models, model_folder
 from triage.learning.registry import rollback as go_back
-from triage.learning.release import Release, compare_models, read_release, run_gate, settle
+from triage.learning.release import Release, compare_models, not_judged, read_release, run_gate, settle
 from triage.learning.report import README, write_report
 from triage.policy import read_policy
 from triage.settings import Settings
@@ -135,7 +135,12 @@ def promote(model_id: str, force: Force = False, margin: Margin = MARGIN) -> Non
     settings = settings_for_command()
     models, datasets = settings.models_folder, settings.datasets_folder
     policy = read_policy(settings.policy_file)
-    verdict = run_gate(models, datasets, model_id, policy, margin=margin)
+    try:
+        verdict = run_gate(models, datasets, model_id, policy, margin=margin)
+    except DatasetDamaged as error:
+        if not force:
+            raise
+        verdict = not_judged(model_id, str(error))
     release = settle(models, verdict, force=force)
     write_report(models / model_id, datasets, policy)
     record(settings)

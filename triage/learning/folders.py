@@ -19,10 +19,10 @@ MANIFEST = "manifest.json"
 
 
 @contextmanager
-def locked(parent: Path) -> Iterator[None]:
+def locked(parent: Path, name: str = LOCK) -> Iterator[None]:
     """One process at a time; the lock is let go by the system where its holder dies."""
     parent.mkdir(parents=True, exist_ok=True)
-    with (parent / LOCK).open("w") as file:
+    with (parent / name).open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

@@ -82,6 +82,8 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """The verdict in words, without its fields."""
+        if not self.fields and not self.passed:
+            return f"{self.candidate} was not judged. {self.note}"
         against = f"the champion {self.champion}" if self.champion else "always guessing the most frequent label"
         said = "passed" if self.passed else "did not pass"
         return " ".join(part for part in (f"{self.candidate} {said} the gate against {against}.", self.note) if part)

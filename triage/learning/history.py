@@ -30,7 +30,7 @@ def read_corrections(session: Session, *, labels: Sequence[str] = (), features: 
     finals: list[dict[str, str]] = []
     known: list[dict[str, str]] = []
     origins: list[Origin] = []
-    for ticket, pairs in groupby(session.execute(query).tuples(), key=lambda pair: pair[0]):
+    for ticket, pairs in groupby(session.execute(query), key=lambda pair: pair[0]):
         corrections = [correction for _, correction in pairs]
         metadata = as_incoming(ticket).known_features()
         texts.append(clean(ticket.subject, ticket.body))

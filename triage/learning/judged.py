@@ -62,7 +62,7 @@ def write_judged(folder: Path, fields: Mapping[str, Judged]) -> None:
 def read_judged(folder: Path) -> dict[str, Judged]:
     """The guesses per field; raises ``ModelDamaged``."""
     try:
-        with np.load(folder / JUDGED, allow_pickle=False) as arrays:
+        with (folder / JUDGED).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {
                 str(name): Judged(
                     keys=arrays[f"{number}_keys"].astype(np.uint64),
@@ -72,7 +72,7 @@ def read_judged(folder: Path) -> dict[str, Judged]:
                 )
                 for number, name in enumerate(arrays["fields"])
             }
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise ModelDamaged(
             f"{JUDGED} of the model in {folder} is missing, cut short or altered: it cannot be compared with others."
         ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,8 +42,11 @@ def draw(
         (f"{slug}-reliability.png", *_reliability(field, judged)),
         (f"{slug}-confusion.png", *_confusion(field, judged, labels)),
     ]
-    for name, _, figure in drawn:
-        figure.savefig(folder / name, dpi=110, metadata={"Software": None})
+    with warnings.catch_warnings():
+        # The font that comes with matplotlib has no Chinese or Japanese; such labels are boxes, whatever we say.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        for name, _, figure in drawn:
+            figure.savefig(folder / name, dpi=110, metadata={"Software": None})
     return [(name, says) for name, says, _ in drawn]
 
 

@@ -85,6 +85,11 @@ def run_gate(models: Path, datasets: Path, candidate_id: str, policy: Policy, *,
     return replace(verdict, fields=(*verdict.fields, *new))
 
 
+def not_judged(candidate_id: str, why: str) -> Verdict:
+    """The verdict on a model that cannot be judged: only force can promote it."""
+    return Verdict(candidate_id, None, 0.0, False, (), why)
+
+
 def compare_models(models: Path, datasets: Path, first: Classifier, second: Classifier) -> dict[str, Paired]:
     """Both models per common field on the tickets of the first, each judged by a model that had not seen them.
 

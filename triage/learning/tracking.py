@@ -18,6 +18,7 @@ from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from triage.errors import ModelError, RegistryUnusable
+from triage.learning.folders import locked
 from triage.learning.registry import champion_id, list_models
 from triage.learning.release import certified_coverage, read_release
 from triage.policy import Policy
@@ -33,7 +34,9 @@ SCHEMA = "mlflow"
 CHAMPION, CHALLENGER = "champion", "challenger"
 # Their values end up in columns of this length (https://mlflow.org/docs/latest/ml/tracking/#limits).
 MOST_TAG_CHARACTERS = 5_000
-ADVISORY_LOCK = 7_470_202
+# Everything here can be written anew from the model folders, so a writer at a time and a lost file do no harm.
+LOCK = ".mlflow.lock"
+PATIENCE_S = 5
 
 
 def registry_url(database_url: str) -> str:
@@ -55,14 +58,14 @@ class Ledger:
 
     def __init__(self, database_url: str, models: Path) -> None:
         self._models = models
-        with _explained(database_url):
-            _make_schema(database_url)
-            self._client = _open_client(registry_url(database_url))
         self._url = database_url
+        with locked(models, LOCK), _explained(database_url):
+            _reach(database_url)
+            self._client = _open_client(registry_url(database_url))
 
     def write(self, policy: Policy) -> list[str]:
         """Register every model that is not, and set tags and aliases as the model folders say; the new ids."""
-        with _explained(self._url):
+        with locked(self._models, LOCK), _explained(self._url):
             known = self._versions()
             new = [card for card in list_models(self._models) if card.model_id not in known]
             for card in new:
@@ -203,6 +206,10 @@ def _plain(name: str) -> str:
     return "".join(one if one.isalnum() or one in "_- " else "_" for one in name)[:200]
 
 
+class _NewerMlflow(Exception):
+    """The tables are of a revision that the installed MLflow does not know."""
+
+
 def _open_client(url: str) -> MlflowClient:
     # Read when mlflow is imported (https://mlflow.org/docs/latest/community/usage-tracking.html).
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -214,25 +221,47 @@ def _open_client(url: str) -> MlflowClient:
         from mlflow.tracking import MlflowClient
 
         logging.getLogger("mlflow").setLevel(logging.ERROR)
+        _upgrade_older(url)
         client = MlflowClient(tracking_uri=url, registry_uri=url)
-        client.get_experiment_by_name(NAME)  # makes or checks the tables
+        client.get_experiment_by_name(NAME)  # makes the tables, or checks that they fit
     return client
 
 
-def _make_schema(database_url: str) -> None:
+def _upgrade_older(url: str) -> None:
+    """Bring tables of an older MLflow up to date, as its command `mlflow db upgrade` does."""
+    import mlflow.store.db_migrations as migrations
+    from alembic import command
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__path__[0])).replace("%", "%%"))
+    newest, *older = [one.revision for one in ScriptDirectory.from_config(config).walk_revisions()]
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            found = MigrationContext.configure(connection).get_current_revision()
+            if found not in (None, newest, *older):
+                raise _NewerMlflow("a newer version of MLflow made it; install that one again, or move it away")
+            if found in older:  # None is a new database, which MLflow sets up itself
+                config.attributes["connection"] = connection
+                command.upgrade(config, newest)
+    finally:
+        engine.dispose()
+
+
+def _reach(database_url: str) -> None:
     """Reach the database once with little patience: MLflow itself would try for minutes."""
-    url = make_url(database_url)
-    if url.get_backend_name() == "sqlite":
-        path = Path(make_url(registry_url(database_url)).database or "")
-        engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 5})
-        statements = ["BEGIN IMMEDIATE"]
+    if make_url(database_url).get_backend_name() == "sqlite":
+        engine = create_engine(registry_url(database_url), connect_args={"timeout": PATIENCE_S})
+        statement = "BEGIN IMMEDIATE"
     else:
-        engine = create_engine(database_url, connect_args={"connect_timeout": 5}, hide_parameters=True)
-        statements = [f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})", f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"]
+        engine = create_engine(database_url, connect_args={"connect_timeout": PATIENCE_S}, hide_parameters=True)
+        statement = f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"
     try:
         with engine.begin() as connection:
-            for statement in statements:
-                connection.execute(text(statement))
+            connection.execute(text(statement))
     finally:
         engine.dispose()
 
@@ -242,7 +271,7 @@ def _explained(database_url: str) -> Iterator[None]:
     """Turn whatever MLflow or its database raises into one sentence that says where and what to do."""
     try:
         yield
-    except (SQLAlchemyError, OSError) as error:
+    except (SQLAlchemyError, OSError, _NewerMlflow) as error:
         raise _unusable(database_url, str(getattr(error, "orig", None) or error)) from error
     except ImportError as error:
         raise RegistryUnusable("MLflow is not installed. Run: pip install 'triage[train]'") from error
@@ -258,9 +287,7 @@ def _explained(database_url: str) -> Iterator[None]:
 def _unusable(database_url: str, cause: str) -> RegistryUnusable:
     where = make_url(registry_url(database_url)).render_as_string(hide_password=True)
     cause = cause.splitlines()[0].rstrip(".")
-    if "out-of-date database schema" in cause or "Can't locate revision" in cause:
-        cause += "; another version of MLflow made it: install that one again"
     return RegistryUnusable(
-        f"MLflow's database at {where} cannot be used ({cause}). Models are kept, promoted and served without it; "
-        "once it is mended run: triage models register"
+        f"MLflow's database at {where} cannot be used: {cause}. Models are kept, promoted and served without it, and "
+        "all that it holds is written anew by: triage models register"
     )

@@ -115,7 +115,7 @@ class Classifier:
                 fields = {name: _field(arrays, number, card) for number, name in enumerate(card.fields)}
                 seen = arrays["seen"].astype(np.float32)
                 vectorizer = _vectorizer(terms, arrays["rarity"])
-        except (KeyError, ValueError, TypeError, AttributeError, OSError, BadZipFile) as error:
+        except (KeyError, ValueError, TypeError, AttributeError, OSError, EOFError, BadZipFile) as error:
             raise _damaged(folder, ARRAYS) from error
         return cls(card, vectorizer, fields, seen)
 
