@@ -20,7 +20,7 @@ class Settings(BaseSettings):
 
     home: Path = Field(
         default=Path("~/.triage"),
-        description="Folder of encoder, datasets, models, knowledge base, policy and (without a database URL) the database.",
+        description="Folder of encoder, datasets, models, articles, policy and (without a database URL) the database.",
     )
     database_url: SecretStr | None = Field(
         default=None,

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from triage.cli.options import AsJson, settings_for_command
 from triage.cli.show import complain, note, out, print_json
-from triage.errors import DatasetDamaged, ModelDamaged, RegistryUnusable
+from triage.errors import DatasetDamaged, Misconfigured, ModelDamaged, RegistryUnusable
 from triage.learning.gate import MARGIN
 from triage.learning.registry import champion_id, history, list_models, model_folder
 from triage.learning.registry import rollback as go_back
@@ -142,7 +142,10 @@ def promote(model_id: str, force: Force = False, margin: Margin = MARGIN) -> Non
             raise
         verdict = not_judged(model_id, str(error))
     release = settle(models, verdict, force=force)
-    write_report(models / model_id, datasets, policy)
+    try:
+        write_report(models / model_id, datasets, policy)
+    except Misconfigured as error:  # where only serving is installed; what was decided is decided
+        complain(str(error))
     record(settings)
     show_release(model_id, release)
     if not release.promoted:
