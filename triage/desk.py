@@ -13,10 +13,11 @@ import structlog
 from kb import Encoder, KnowledgeBase
 from triage.errors import ModelMismatch
 from triage.learning.registry import champion
-from triage.policy import Policy, read_policy
+from triage.policy import FieldPolicy, Policy, read_policy
 from triage.route import Clearance
-from triage.understand.certificate import Certificate, Shortfall, certify
+from triage.understand.certificate import Evidence
 from triage.understand.classifier import Classifier
+from triage.understand.clearance import Aim, FieldClearance, clear_field
 
 log = structlog.get_logger(__name__)
 
@@ -92,12 +93,16 @@ def _clear(classifier: Classifier | None, policy: Policy) -> Clearance:
     """Certify every field of the model for the target that the policy sets."""
     if classifier is None:
         return Clearance({})
-    fields: dict[str, Certificate | Shortfall] = {}
-    for name in classifier.fields:
-        wanted = policy.for_field(name)
-        probability, correct = classifier.measured(name)
-        fields[name] = certify(name, probability, correct, target=wanted.target, confidence=wanted.confidence)
+    card = classifier.card
+    evidence = Evidence(classifier.model_id, card.dataset_digest, card.created_at)
+    fields = {name: clear(classifier, name, policy.for_field(name), evidence) for name in classifier.fields}
     return Clearance(fields, absence=f"Model {classifier.model_id} does not predict this field.")
+
+
+def clear(classifier: Classifier, name: str, wanted: FieldPolicy, evidence: Evidence) -> FieldClearance:
+    """Certify one field for what the policy asks of it."""
+    aim = Aim(wanted.target, wanted.confidence, wanted.ask_target, wanted.by_value)
+    return clear_field(name, classifier.checked(name), classifier.labels(name), aim, evidence)
 
 
 class _Watched(Generic[Value]):

@@ -87,7 +87,9 @@ def _show_whole(ticket: IncomingTicket, assessment: Assessment) -> None:
         out.print(f"[bold]{escape(decision.field)}[/] {decision_cell(decision)}  [dim]{escape(decision.reason)}[/]")
     for prediction in assessment.understanding.predictions:
         if prediction.evidence:
-            out.print(f"[dim]{escape(prediction.field)} because of: {escape(', '.join(prediction.evidence))}[/]")
+            change = f". {prediction.change}"
+            because = escape(", ".join(prediction.evidence) + change)
+            out.print(f"[dim]{escape(prediction.field)} because of: {because}[/]")
     show_answer(assessment.answer)
     out.print()
 

@@ -11,7 +11,7 @@ import typer
 
 from triage.app import App, open_app, open_encoder
 from triage.cli.knowledge import show_report, sync_folder
-from triage.cli.learn import show_card, train_file
+from triage.cli.learn import show_card, train_tickets
 from triage.cli.options import settings_for_command
 from triage.cli.reading import read_incoming
 from triage.cli.serve import listen, serve_app, set_up
@@ -60,13 +60,13 @@ def demo(
 
 
 def _train_once(settings: Settings, file: Path) -> None:
-    digest = read_tickets(file, text=TEXT, labels=LABELS, features=FEATURES).digest
+    tickets = read_tickets(file, text=TEXT, labels=LABELS, features=FEATURES)
     fingerprint = open_encoder(settings).fingerprint
     for card in list_models(settings.models_folder):
-        if (card.dataset_digest, card.encoder_fingerprint) == (digest, fingerprint):
+        if (card.dataset_digest, card.encoder_fingerprint) == (tickets.digest, fingerprint):
             note(f"Model {card.model_id} was trained on these tickets before.")
             return
-    show_card(train_file(settings, file, text=TEXT, labels=LABELS, features=FEATURES))
+    show_card(train_tickets(settings, tickets))
 
 
 def _triage_inbox(app: App, desk: Path) -> None:

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from triage.app import ensure_encoder, open_encoder
-from triage.cli.options import AsJson, FeatureColumns, LabelColumns, TextColumns, settings_for_command
+from triage.cli.options import (
+    AsJson,
+    FeatureColumns,
+    LabelColumns,
+    TextColumns,
+    ThreadColumn,
+    TicketColumn,
+    TimeColumn,
+    settings_for_command,
+)
 from triage.cli.show import note, out, print_json, progress
-from triage.errors import Misconfigured
+from triage.errors import BadInput, Misconfigured
 from triage.learning.registry import champion, list_models, promote
 from triage.settings import Settings
 from triage.understand.card import ModelCard
+from triage.understand.clearance import Aim
+
+if TYPE_CHECKING:
+    from triage.learning.dataset import LabelledTickets
+    from triage.learning.evaluation import Result
 
 models = typer.Typer(no_args_is_help=True, help="List trained models and choose the one in use.")
 
@@ -31,6 +45,9 @@ def train(
     text: TextColumns,
     label: LabelColumns,
     feature: FeatureColumns = None,
+    time: TimeColumn = None,
+    thread: ThreadColumn = None,
+    ticket: TicketColumn = None,
     promoted: Annotated[bool, typer.Option("--promote/--no-promote", help="Use the new model from now on.")] = True,
     as_json: AsJson = False,
 ) -> None:
@@ -39,7 +56,12 @@ def train(
     Example: `triage train tickets.csv --text subject --text body --label queue --feature requester`
     """
     settings = ready_to_train()
-    card = train_file(settings, file, text=text, labels=label, features=feature or (), promoted=promoted)
+    from triage.learning.dataset import read_tickets
+
+    tickets = read_tickets(
+        file, text=text, labels=label, features=feature or (), time=time, thread=thread, ticket=ticket
+    )
+    card = train_tickets(settings, tickets, promoted=promoted)
     if as_json:
         print_json(card.as_json())
         return
@@ -54,38 +76,87 @@ def evaluate(
     text: TextColumns,
     label: LabelColumns,
     feature: FeatureColumns = None,
+    time: TimeColumn = None,
+    thread: ThreadColumn = None,
     oos: Annotated[Path | None, typer.Option(help="Tickets that no label fits, to measure their detection.")] = None,
+    target: Annotated[float, typer.Option(help="Of the values applied, at least this share must be right.")] = 0.95,
+    confidence: Annotated[float, typer.Option(help="How sure that must be.")] = 0.95,
+    group_by_text: Annotated[
+        bool,
+        typer.Option("--group-by-text", help="Learn from no ticket that is alike, but for digits, to a test ticket."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure how good a classifier would be on your own history; nothing is kept.
+    """Measure how good a classifier would be on your own history, and what it could be certified for; nothing is kept.
 
     Example: `triage evaluate 2025.csv 2026.csv --text subject --text body --label queue --json`
     """
+    _refuse_share(target=target, confidence=confidence)
     settings = ready_to_train()
+    from triage.learning.evaluation import Files
     from triage.learning.evaluation import evaluate as measure
 
+    files = Files(train, test, text, label, feature or (), time, thread, oos)
     with progress("Embedding and fitting") as report:
         result = measure(
-            train,
-            test,
+            files,
             open_encoder(settings),
-            text=text,
-            labels=label,
-            features=feature or (),
-            out_of_scope=oos,
+            aim=Aim(target, confidence),
+            group_by_text=group_by_text,
             progress=report,
         )
     if as_json:
         print_json(result)
-        return
-    out.print(f"Learned from {result['train']} tickets, measured on {result['test']}; seconds: {result['seconds']}")
+    else:
+        _show_evaluation(result)
+
+
+def _refuse_share(**shares: float) -> None:
+    for name, share in shares.items():
+        if not 0 < share < 1:
+            raise BadInput(f"--{name} {share:g} cannot be shown on any number of tickets; give one such as 0.95.")
+
+
+def _show_evaluation(result: Result) -> None:
+    copies = result["left_out_copies"]
+    out.print(
+        f"Learned from {result['train']} tickets{f' ({copies} copies left out)' if copies else ''}, "
+        f"measured on {result['test']}; seconds: {result['seconds']}"
+    )
     measured = result["labels"]
     assert isinstance(measured, dict)
-    names = list(next(iter(measured.values())))
+    names = [name for name, figure in next(iter(measured.values())).items() if isinstance(figure, float)]
     table = Table("field", *names)
     for field, figures in measured.items():
         table.add_row(escape(field), *(f"{figures[name]:.4f}" for name in names))
     out.print(table)
+    for field, figures in measured.items():
+        _show_promises(field, figures)
+
+
+def _show_promises(field: str, figures: Result) -> None:
+    """What the training tickets certify, and how the test tickets bear it out."""
+    certified, sets = figures["certified"], figures["prediction_sets"]
+    assert isinstance(certified, dict)
+    assert isinstance(sets, dict)
+    aim = f"{certified['target']:.0%} right with {certified['confidence']:.0%} confidence"
+    if certified["certificates"]:
+        kept = "none was there" if certified["precision"] is None else f"{certified['precision']:.1%} of them right"
+        said = f"would be applied to {certified['coverage']:.1%} of the test tickets, {kept}"
+    else:
+        short = certified["shortfalls"][0]
+        said = f"cannot be certified: {short['errors']} of the {short['n']} surest checked tickets were wrong"
+    out.print(f"[bold]{escape(field)}[/]: {aim} {said}.")
+    asked = certified["asked"]
+    if asked["coverage"]:
+        out.print(
+            f"  Asked about {asked['coverage']:.1%} more, with two or three values to choose from; "
+            f"{asked['holds_the_truth']:.1%} of these questions offered the right one."
+        )
+    out.print(
+        f"  Sets that hold the right value for {sets['target']:.0%}: {sets['mean_size']:.1f} values on average, "
+        f"{sets['coverage']:.1%} held it."
+    )
 
 
 @models.command(name="list")
@@ -133,20 +204,10 @@ def ready_to_train() -> Settings:
     return settings
 
 
-def train_file(
-    settings: Settings,
-    file: Path,
-    *,
-    text: list[str],
-    labels: list[str],
-    features: list[str] | tuple[str, ...] = (),
-    promoted: bool = True,
-) -> ModelCard:
-    """Train on a file, with a progress bar, and put the model to use."""
-    from triage.learning.dataset import read_tickets
+def train_tickets(settings: Settings, tickets: LabelledTickets, *, promoted: bool = True) -> ModelCard:
+    """Train, with a progress bar, and put the model to use."""
     from triage.learning.training import train_classifier
 
-    tickets = read_tickets(file, text=text, labels=labels, features=features)
     with progress("Embedding and fitting") as report:
         card = train_classifier(tickets, open_encoder(settings), settings.models_folder, progress=report)
     if promoted:

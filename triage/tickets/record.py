@@ -51,6 +51,7 @@ def _prediction(run_id: str, ordinal: int, prediction: Prediction) -> Prediction
         ranked=_labels(prediction.ranked),
         familiarity=prediction.familiarity,
         evidence=list(prediction.evidence),
+        change=prediction.change,
     )
 
 
