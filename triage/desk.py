@@ -86,20 +86,20 @@ class Desk:
         return classifier
 
     def _assemble(self, classifier: Classifier | None, policy: Policy) -> Loaded:
-        return Loaded(self.encoder, self.knowledge, classifier, policy, _clear(classifier, policy), self._audiences)
+        return Loaded(self.encoder, self.knowledge, classifier, policy, clear_all(classifier, policy), self._audiences)
 
 
-def _clear(classifier: Classifier | None, policy: Policy) -> Clearance:
+def clear_all(classifier: Classifier | None, policy: Policy) -> Clearance:
     """Certify every field of the model for the target that the policy sets."""
     if classifier is None:
         return Clearance({})
     card = classifier.card
     evidence = Evidence(classifier.model_id, card.dataset_digest, card.created_at)
-    fields = {name: clear(classifier, name, policy.for_field(name), evidence) for name in classifier.fields}
+    fields = {name: _clear(classifier, name, policy.for_field(name), evidence) for name in classifier.fields}
     return Clearance(fields, absence=f"Model {classifier.model_id} does not predict this field.")
 
 
-def clear(classifier: Classifier, name: str, wanted: FieldPolicy, evidence: Evidence) -> FieldClearance:
+def _clear(classifier: Classifier, name: str, wanted: FieldPolicy, evidence: Evidence) -> FieldClearance:
     """Certify one field for what the policy asks of it."""
     aim = Aim(wanted.target, wanted.confidence, wanted.ask_target, wanted.by_value)
     return clear_field(name, classifier.checked(name), classifier.labels(name), aim, evidence)

@@ -17,12 +17,12 @@ from sqlalchemy.orm import Session, sessionmaker
 from triage import __version__
 from triage.answer import answer
 from triage.deliver import deliver
-from triage.desk import Desk
+from triage.desk import Desk, Loaded
 from triage.intake import Acceptance, JobQueue, accept
 from triage.route import route
 from triage.tickets import store
 from triage.tickets.model import Assessment, IncomingTicket, Provenance, TicketState
-from triage.tickets.record import record_run
+from triage.tickets.record import keep_policy, record_run
 from triage.understand import understand
 from triage.version import code_digest
 
@@ -31,10 +31,9 @@ __all__ = ["Acceptance", "JobQueue", "accept", "assess", "process"]
 log = structlog.get_logger(__name__)
 
 
-def assess(ticket: IncomingTicket, desk: Desk, *, settled: Mapping[str, str] | None = None) -> Assessment:
+def assess(ticket: IncomingTicket, loaded: Loaded, settled: Mapping[str, str] | None = None) -> Assessment:
     """Read, route and answer a ticket; nothing is stored. ``settled`` are the values that people gave to fields."""
     began = time.perf_counter()
-    loaded = desk.current()
     understanding = understand(ticket, encoder=loaded.encoder, classifier=loaded.classifier)
     decisions = route(ticket, understanding.predictions, loaded.policy, loaded.clearance, settled)
     said = answer(
@@ -71,10 +70,12 @@ def process(sessions: sessionmaker[Session], desk: Desk, ticket_id: str, number:
             return False
         row = store.find_ticket(session, ticket_id)
         ticket, settled = store.as_incoming(row), store.settled(row)
-    assessment = assess(ticket, desk, settled=settled)
+    loaded = desk.current()
+    assessment = assess(ticket, loaded, settled)
     now = datetime.now(UTC)
     try:
         with sessions.begin() as session:
+            keep_policy(session, loaded.policy.digest, loaded.policy.text, now)
             run_id = record_run(session, ticket_id, number, assessment, now)
             deliver(session, run_id, ticket.channel, now)
             store.mark(session, ticket_id, TicketState.TRIAGED)

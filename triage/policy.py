@@ -81,12 +81,13 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """All that the operator decided, and the SHA-256 of the file it stands in."""
+    """All that the operator decided, the text of the file it stands in, and its SHA-256."""
 
     fields: Mapping[str, FieldPolicy] = field(default_factory=dict)
     otherwise: FieldPolicy = field(default_factory=FieldPolicy)
     rules: tuple[Rule, ...] = ()
     digest: str = NO_POLICY_DIGEST
+    text: str = ""
 
     def for_field(self, name: str) -> FieldPolicy:
         """The policy of the field, or the one for all fields that have none."""
@@ -104,8 +105,14 @@ def read_policy(path: Path) -> Policy:
         return Policy()
     except OSError as error:
         raise Misconfigured(f"The policy file {path} cannot be read: {error.strerror}.") from error
+    return parse_policy(content, path)
+
+
+def parse_policy(content: bytes, path: Path) -> Policy:
+    """The policy that a file says; ``path`` is for the words of an error, which is as in ``read_policy``."""
     try:
-        parsed = _PolicyFile.model_validate(tomllib.loads(content.decode("utf-8")))
+        text = content.decode("utf-8")
+        parsed = _PolicyFile.model_validate(tomllib.loads(text))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Misconfigured(f"The policy file {path} is not valid TOML: {error}.") from error
     except ValidationError as error:
@@ -113,7 +120,7 @@ def read_policy(path: Path) -> Policy:
         raise Misconfigured(
             f"The policy file {path} is wrong ({wrong}). docs/reference/policy.md lists all keys."
         ) from error
-    return parsed.policy(hashlib.sha256(content).hexdigest())
+    return parsed.policy(text, hashlib.sha256(content).hexdigest())
 
 
 def _first_match(value: str, patterns: tuple[str, ...]) -> str | None:
@@ -167,7 +174,7 @@ class _PolicyFile(_Strict):
     fields: dict[Name, _FieldTable] = {}
     rules: tuple[_RuleTable, ...] = ()
 
-    def policy(self, digest: str) -> Policy:
+    def policy(self, text: str, digest: str) -> Policy:
         for rule in self.rules:
             if not (rule.keywords or rule.requesters or rule.channels):
                 raise Misconfigured(
@@ -179,6 +186,7 @@ class _PolicyFile(_Strict):
             otherwise=self.default.policy(),
             rules=tuple(Rule(r.name, r.set, r.keywords, r.requesters, r.channels) for r in self.rules),
             digest=digest,
+            text=text,
         )
 
 

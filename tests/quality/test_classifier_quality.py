@@ -57,7 +57,7 @@ def test_what_is_applied_to_the_sample_inbox_is_mostly_right(sample_home: Path, 
     expected = {record["id"]: record for record in map(json.loads, lines)}
     applied: list[bool] = []
     for ticket in read_incoming(str(DESK / "inbox.jsonl")):
-        for decision in assess(ticket, desk).decisions:
+        for decision in assess(ticket, desk.current()).decisions:
             if decision.outcome is Outcome.APPLY and decision.rule is None:
                 applied.append(decision.value == expected[str(ticket.delivery_id)][decision.field])
     assert len(applied) >= 10

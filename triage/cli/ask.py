@@ -53,7 +53,7 @@ def preview(
     settings = settings_for_command()
     tickets = read_incoming(file)[:limit]
     desk = open_desk(settings)
-    assessed = [(ticket, assess(ticket, desk)) for ticket in tickets]
+    assessed = [(ticket, assess(ticket, desk.current())) for ticket in tickets]
     if as_json:
         print_json({"tickets": [assessment_view(ticket, one) for ticket, one in assessed]})
     elif len(assessed) <= SHOWN_WHOLE:

@@ -196,6 +196,16 @@ class DeliveryRow(Table):
     delivered_at: Mapped[datetime | None]
 
 
+class PolicyRow(Table):
+    """A policy that decided something, kept so that the decision can be replayed."""
+
+    __tablename__ = "policies"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    text: Mapped[str] = mapped_column(Text)
+    first_used_at: Mapped[datetime]
+
+
 class ApiKeyRow(Table):
     """An API key; only the SHA-256 of its random secret is kept."""
 
