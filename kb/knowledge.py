@@ -48,6 +48,7 @@ class KnowledgeBase:
         self._encoder = encoder
         self._lock = threading.Lock()
         self._state = (snapshot, _retriever(snapshot))
+        self._is_pinned = False
 
     @classmethod
     def open(cls, folder: Path, encoder: Encoder, *, ignore_damage: bool = False) -> KnowledgeBase:
@@ -77,8 +78,21 @@ class KnowledgeBase:
         """One article, or None where there is no such."""
         return next((article for article in self.articles() if article.id == article_id), None)
 
+    @classmethod
+    def open_snapshot(cls, folder: Path, encoder: Encoder, name: str) -> KnowledgeBase | None:
+        """Open one snapshot and stay with it, or None where it is no longer kept; raises like ``open``."""
+        nothing = store.empty(encoder.dimension)
+        stored = nothing if name == store.EMPTY else store.load_named(folder, name, encoder.fingerprint)
+        if stored is None:
+            return None
+        opened = cls(folder, encoder, stored)
+        opened._is_pinned = True
+        return opened
+
     def refresh(self) -> bool:
         """Take over what another process has published; True where there was something. One small read."""
+        if self._is_pinned:
+            return False
         name = store.current_name(self._folder)
         if name is None or name == self.snapshot:
             return False
@@ -198,7 +212,7 @@ class KnowledgeBase:
     def _publish(self, before: Snapshot, articles: Iterable[Article], progress: Progress | None = None) -> int:
         """Put these articles in force; returns how many passages had to be embedded."""
         wanted = tuple(sorted(articles, key=lambda article: article.id))
-        if wanted == before.articles and before.name != "empty":
+        if wanted == before.articles and before.name != store.EMPTY:
             return 0
         snapshot, embedded = _embedded(before, wanted, self._encoder, progress)
         settings = {

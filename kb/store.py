@@ -33,8 +33,9 @@ ARTICLES = "articles.jsonl"
 ARTICLE_VECTORS = "article_vectors.npy"
 PASSAGE_VECTORS = "passage_vectors.npy"
 FILES = (ARTICLES, ARTICLE_VECTORS, PASSAGE_VECTORS)
-# The one in force and the one before, which a reader may just be opening.
-KEPT = 2
+# The one in force, the one before, which a reader may just be opening, and some to replay past decisions with.
+KEPT = 10
+EMPTY = "empty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,12 @@ def load(folder: Path, fingerprint: str) -> Snapshot | None:
             if name == current_name(folder):
                 raise
     return None
+
+
+def load_named(folder: Path, name: str, fingerprint: str) -> Snapshot | None:
+    """Read a snapshot that may no longer be in force, or None where it is no longer kept; raises like ``load``."""
+    place = folder / "snapshots" / name
+    return _load(place, fingerprint) if place.is_dir() else None
 
 
 def _load(place: Path, fingerprint: str) -> Snapshot:
@@ -266,4 +273,4 @@ def _sha256(path: Path) -> str | None:
 def empty(dimension: int) -> Snapshot:
     """The state before anything was published."""
     nothing = np.empty((0, dimension), dtype=np.float32)
-    return Snapshot("empty", (), (), nothing, nothing)
+    return Snapshot(EMPTY, (), (), nothing, nothing)

@@ -12,10 +12,10 @@ import structlog
 
 from kb import Encoder, KnowledgeBase
 from triage.errors import ModelError, ModelMismatch
+from triage.learning.clearing import clear
 from triage.learning.registry import champion
 from triage.policy import Policy, read_policy
 from triage.route import Clearance
-from triage.understand.certificate import Certificate, Shortfall, certify
 from triage.understand.classifier import Classifier
 
 log = structlog.get_logger(__name__)
@@ -111,18 +111,14 @@ class Desk:
         return classifier
 
     def _assemble(self, classifier: Classifier | None, policy: Policy) -> Loaded:
-        return Loaded(self.encoder, self.knowledge, classifier, policy, _clear(classifier, policy), self._audiences)
+        return Loaded(self.encoder, self.knowledge, classifier, policy, clear_all(classifier, policy), self._audiences)
 
 
-def _clear(classifier: Classifier | None, policy: Policy) -> Clearance:
+def clear_all(classifier: Classifier | None, policy: Policy) -> Clearance:
     """Certify every field of the model for the target that the policy sets."""
     if classifier is None:
         return Clearance({})
-    fields: dict[str, Certificate | Shortfall] = {}
-    for name in classifier.fields:
-        wanted = policy.for_field(name)
-        probability, correct = classifier.measured(name)
-        fields[name] = certify(name, probability, correct, target=wanted.target, confidence=wanted.confidence)
+    fields = {name: clear(classifier, name, policy) for name in classifier.fields}
     return Clearance(fields, absence=f"Model {classifier.model_id} does not predict this field.")
 
 

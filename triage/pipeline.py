@@ -7,6 +7,7 @@ channel ─► accept(): ticket row + queued job in one transaction ─► 2xx
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import structlog
@@ -16,25 +17,25 @@ from sqlalchemy.orm import Session, sessionmaker
 from triage import __version__
 from triage.answer import answer
 from triage.deliver import deliver
-from triage.desk import Desk
+from triage.desk import Desk, Loaded
 from triage.intake import Acceptance, JobQueue, accept
 from triage.route import route
 from triage.tickets import store
 from triage.tickets.model import Assessment, IncomingTicket, Provenance, TicketState
-from triage.tickets.record import record_run
+from triage.tickets.record import keep_policy, record_run
 from triage.understand import understand
+from triage.version import code_digest
 
 __all__ = ["Acceptance", "JobQueue", "accept", "assess", "process"]
 
 log = structlog.get_logger(__name__)
 
 
-def assess(ticket: IncomingTicket, desk: Desk) -> Assessment:
-    """Read, route and answer a ticket; nothing is stored."""
+def assess(ticket: IncomingTicket, loaded: Loaded, settled: Mapping[str, str] | None = None) -> Assessment:
+    """Read, route and answer a ticket; nothing is stored. ``settled`` are the values that people gave to fields."""
     began = time.perf_counter()
-    loaded = desk.current()
     understanding = understand(ticket, encoder=loaded.encoder, classifier=loaded.classifier)
-    decisions = route(ticket, understanding.predictions, loaded.policy, loaded.clearance)
+    decisions = route(ticket, understanding.predictions, loaded.policy, loaded.clearance, settled)
     said = answer(
         understanding.text,
         understanding.vector,
@@ -52,6 +53,7 @@ def assess(ticket: IncomingTicket, desk: Desk) -> Assessment:
             knowledge_snapshot=said.snapshot,
             policy_digest=loaded.policy.digest,
             code_version=__version__,
+            code_digest=code_digest(),
         ),
         seconds=time.perf_counter() - began,
     )
@@ -66,11 +68,14 @@ def process(sessions: sessionmaker[Session], desk: Desk, ticket_id: str, number:
     with sessions() as session:
         if store.has_run(session, ticket_id, number):
             return False
-        ticket = store.as_incoming(store.find_ticket(session, ticket_id))
-    assessment = assess(ticket, desk)
+        row = store.find_ticket(session, ticket_id)
+        ticket, settled = store.as_incoming(row), store.settled(row)
+    loaded = desk.current()
+    assessment = assess(ticket, loaded, settled)
     now = datetime.now(UTC)
     try:
         with sessions.begin() as session:
+            keep_policy(session, loaded.policy.digest, loaded.policy.text, now)
             run_id = record_run(session, ticket_id, number, assessment, now)
             deliver(session, run_id, ticket.channel, now)
             store.mark(session, ticket_id, TicketState.TRIAGED)

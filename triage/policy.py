@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from triage.errors import Misconfigured
 from triage.tickets.model import IncomingTicket
@@ -25,13 +25,18 @@ NO_POLICY_DIGEST = hashlib.sha256(b"").hexdigest()
 class FieldPolicy:
     """How sure the bot must be about one field.
 
-    ``target`` of the applied values must be right, and that must be certified with ``confidence``; below that
-    values from ``suggest_at`` on are suggested. A ticket less familiar than ``least_familiarity`` (0..1, the
-    share of training tickets that were stranger) is left. ``default`` stands in for what is left.
+    ``target`` of the applied values must be right, and that must be certified with ``confidence``, ``by_value`` for
+    each value that has tickets enough. Below that, two or three values are asked about where it is certified that
+    ``ask_target`` of such questions offer the right one, and values from ``suggest_at`` on are suggested. A ticket less
+    familiar than ``least_familiarity`` (0..1, the share of training tickets that were stranger) is left. ``default``
+    stands in for what is left.
     """
 
     target: float = 0.95
     confidence: float = 0.95
+    by_value: bool = True
+    ask: bool = True
+    ask_target: float = 0.90
     suggest_at: float = 0.30
     least_familiarity: float = 0.01
     apply: bool = True
@@ -76,12 +81,13 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """All that the operator decided, and the SHA-256 of the file it stands in."""
+    """All that the operator decided, the text of the file it stands in, and its SHA-256."""
 
     fields: Mapping[str, FieldPolicy] = field(default_factory=dict)
     otherwise: FieldPolicy = field(default_factory=FieldPolicy)
     rules: tuple[Rule, ...] = ()
     digest: str = NO_POLICY_DIGEST
+    text: str = ""
 
     def for_field(self, name: str) -> FieldPolicy:
         """The policy of the field, or the one for all fields that have none."""
@@ -99,8 +105,14 @@ def read_policy(path: Path) -> Policy:
         return Policy()
     except OSError as error:
         raise Misconfigured(f"The policy file {path} cannot be read: {error.strerror}.") from error
+    return parse_policy(content, path)
+
+
+def parse_policy(content: bytes, path: Path) -> Policy:
+    """The policy that a file says; ``path`` is for the words of an error, which is as in ``read_policy``."""
     try:
-        parsed = _PolicyFile.model_validate(tomllib.loads(content.decode("utf-8")))
+        text = content.decode("utf-8")
+        parsed = _PolicyFile.model_validate(tomllib.loads(text))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Misconfigured(f"The policy file {path} is not valid TOML: {error}.") from error
     except ValidationError as error:
@@ -108,7 +120,7 @@ def read_policy(path: Path) -> Policy:
         raise Misconfigured(
             f"The policy file {path} is wrong ({wrong}). docs/reference/policy.md lists all keys."
         ) from error
-    return parsed.policy(hashlib.sha256(content).hexdigest())
+    return parsed.policy(text, hashlib.sha256(content).hexdigest())
 
 
 def _first_match(value: str, patterns: tuple[str, ...]) -> str | None:
@@ -116,7 +128,17 @@ def _first_match(value: str, patterns: tuple[str, ...]) -> str | None:
 
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Certainty = Annotated[float, Field(gt=0, lt=1)]
+
+
+def _between(value: float) -> float:
+    if not 0 < value < 1:
+        raise ValueError(
+            f"{value:g} cannot be shown on any number of tickets; give a share above 0 and below 1, such as 0.95"
+        )
+    return value
+
+
+Certainty = Annotated[float, AfterValidator(_between)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -127,6 +149,9 @@ class _Strict(BaseModel):
 class _FieldTable(_Strict):
     target: Certainty = 0.95
     confidence: Certainty = 0.95
+    by_value: bool = True
+    ask: bool = True
+    ask_target: Certainty = 0.90
     suggest_at: Share = 0.30
     least_familiarity: Share = 0.01
     apply: bool = True
@@ -149,7 +174,7 @@ class _PolicyFile(_Strict):
     fields: dict[Name, _FieldTable] = {}
     rules: tuple[_RuleTable, ...] = ()
 
-    def policy(self, digest: str) -> Policy:
+    def policy(self, text: str, digest: str) -> Policy:
         for rule in self.rules:
             if not (rule.keywords or rule.requesters or rule.channels):
                 raise Misconfigured(
@@ -161,6 +186,7 @@ class _PolicyFile(_Strict):
             otherwise=self.default.policy(),
             rules=tuple(Rule(r.name, r.set, r.keywords, r.requesters, r.channels) for r in self.rules),
             digest=digest,
+            text=text,
         )
 
 
@@ -171,7 +197,10 @@ STARTING_POLICY = """\
 # For every field that has no table of its own:
 [default]
 target = 0.95           # of the values applied, at least this share must be right ...
-confidence = 0.95       # ... and that must be certified with this confidence; else it is only suggested
+confidence = 0.95       # ... and that must be certified with this confidence; else it is not applied
+by_value = true         # certify each value that has tickets enough by itself, the others together
+ask = true              # where two or three values are certified to hold the right one, ask which ...
+ask_target = 0.90       # ... of such questions, at least this share must offer it
 suggest_at = 0.30       # suggest from this probability on; below it, leave the field alone
 least_familiarity = 0.01  # leave tickets that are stranger than all but this share of the training tickets
 

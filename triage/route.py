@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from triage.policy import FieldPolicy, Policy, Rule
 from triage.tickets.model import Decision, IncomingTicket, Outcome, Prediction
-from triage.understand.certificate import Certificate, Shortfall
+from triage.understand.certificate import Certificate, percent
+from triage.understand.clearance import FieldClearance
 
 SUGGESTIONS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Clearance:
-    """What each field's predictions have been measured to be worth: a certificate or what is missing for one."""
+    """What each field's predictions have been measured to be worth: certificates, or what is missing for them."""
 
-    fields: Mapping[str, Certificate | Shortfall]
+    fields: Mapping[str, FieldClearance]
     absence: str = "No model has been trained yet; run `triage train`."
 
 
@@ -25,17 +28,22 @@ def route(
     predictions: Sequence[Prediction],
     policy: Policy,
     clearance: Clearance,
+    settled: Mapping[str, str] | None = None,
 ) -> tuple[Decision, ...]:
-    """Decide every field: rules first, then certified predictions, then suggestions, then the default.
+    """Decide every field: what people settled, then rules, certified predictions, questions, suggestions, the default.
 
-    The fields are those of the predictions in their order, then those that only the policy or a rule names.
+    ``settled`` are the values that people gave: their fields are left alone. The fields are those of the predictions in
+    their order, then those that only the policy or a rule names.
     """
     predicted = {prediction.field: prediction for prediction in predictions}
     ruled = _matching_rules(ticket, policy.rules)
-    names = [*predicted, *(name for name in (*policy.fields, *ruled) if name not in predicted)]
+    settled = settled or {}
+    names = dict.fromkeys((*predicted, *policy.fields, *ruled, *settled))
     return tuple(
-        _decide(name, predicted.get(name), ruled.get(name), policy.for_field(name), clearance)
-        for name in dict.fromkeys(names)
+        _settled(name, settled[name])
+        if name in settled
+        else _decide(name, predicted.get(name), ruled.get(name), policy.for_field(name), clearance)
+        for name in names
     )
 
 
@@ -49,6 +57,10 @@ def _matching_rules(ticket: IncomingTicket, rules: Sequence[Rule]) -> dict[str, 
     return found
 
 
+def _settled(name: str, value: str) -> Decision:
+    return Decision(name, Outcome.LEAVE, value, None, f"A person has set it to {value}; that stands.")
+
+
 def _decide(
     name: str,
     prediction: Prediction | None,
@@ -59,48 +71,65 @@ def _decide(
     alternatives = prediction.ranked[:SUGGESTIONS] if prediction else ()
     if ruled:
         rule, because = ruled
-        return Decision(
-            name,
-            Outcome.APPLY,
-            rule.sets[name],
-            None,
-            f"Rule “{rule.name}” says so: {because}.",
-            rule.name,
-            alternatives,
-        )
+        reason = f"Rule “{rule.name}” says so: {because}."
+        return Decision(name, Outcome.APPLY, rule.sets[name], None, reason, rule.name, alternatives)
     if prediction is None:
         return Decision(name, Outcome.LEAVE, policy.default, None, _with_default(clearance.absence, policy))
-    outcome, reason = _judge(prediction, policy, clearance.fields.get(name))
-    value = policy.default if outcome is Outcome.LEAVE else prediction.top.label
-    return Decision(name, outcome, value, prediction.top.probability, reason, None, alternatives)
+    measured = clearance.fields.get(name)
+    outcome, reason = _judge(prediction, policy, measured)
+    if outcome is Outcome.LEAVE:
+        return Decision(name, outcome, policy.default, prediction.top.probability, reason, None, alternatives)
+    if outcome is Outcome.ASK and measured:
+        alternatives = prediction.ranked[: measured.choices(_masses(prediction))]
+    return Decision(name, outcome, prediction.top.label, prediction.top.probability, reason, None, alternatives)
 
 
-def _judge(
-    prediction: Prediction, policy: FieldPolicy, measured: Certificate | Shortfall | None
-) -> tuple[Outcome, str]:
+def _judge(prediction: Prediction, policy: FieldPolicy, measured: FieldClearance | None) -> tuple[Outcome, str]:
     top = prediction.top
-    said = f"{top.label} at {top.probability:.0%}"
+    said = f"{top.label} at {percent(top.probability)}"
     if prediction.familiarity < policy.least_familiarity:
         return Outcome.LEAVE, _with_default(
-            f"Unlike the tickets the model knows (familiarity {prediction.familiarity:.3f}, "
+            f"Out of scope: unlike the tickets the model knows (familiarity {prediction.familiarity:.3f}, "
             f"at least {policy.least_familiarity:.3f} is asked for)",
             policy,
         )
+    if policy.apply and measured and measured.applies(top.label, top.probability):
+        found = measured.of(top.label)
+        assert isinstance(found, Certificate)
+        return Outcome.APPLY, f"{said}. {found.sentence}"
+    why_not = _why_not_applied(prediction, policy, measured)
+    if policy.ask and measured and (count := measured.choices(_masses(prediction))):
+        assert isinstance(measured.ask, Certificate)
+        offered = _either([label.label for label in prediction.ranked[:count]])
+        return Outcome.ASK, f"Which is it, {offered}? {measured.ask.sentence} {why_not}"
     if top.probability < policy.suggest_at:
         return Outcome.LEAVE, _with_default(
-            f"Not sure enough to suggest anything: {said}, {policy.suggest_at:.0%} is asked for", policy
+            f"Not sure enough to suggest anything: {said}, {percent(policy.suggest_at)} is asked for", policy
         )
+    return Outcome.SUGGEST, why_not
+
+
+def _why_not_applied(prediction: Prediction, policy: FieldPolicy, measured: FieldClearance | None) -> str:
+    top = prediction.top
+    said = f"{top.label} at {percent(top.probability)}"
     if not policy.apply:
-        return Outcome.SUGGEST, f"{said}; the policy only suggests this field."
-    if isinstance(measured, Certificate):
-        if top.probability >= measured.threshold:
-            return Outcome.APPLY, f"{said}. {measured.sentence}"
-        return (
-            Outcome.SUGGEST,
-            f"{said}; {measured.threshold:.0%} is needed to be right {measured.target:.0%} of the time.",
-        )
-    missing = measured.explanation if measured else "This field was never measured; train the model again."
-    return Outcome.SUGGEST, f"{said}. {missing}"
+        return f"{said}; the policy does not apply this field."
+    if measured is None:
+        return f"{said}. This field was never measured; train the model again."
+    found = measured.of(top.label)
+    if isinstance(found, Certificate):
+        return f"{said}; {percent(found.threshold)} is needed to be right {found.target:.0%} of the time."
+    return f"{said}. {found.explanation}"
+
+
+def _masses(prediction: Prediction) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """(k,) probability of the first one, two, three labels together; the last is repeated where there are fewer."""
+    p = [label.probability for label in prediction.ranked[:SUGGESTIONS]]
+    return np.pad(np.cumsum(p), (0, SUGGESTIONS - len(p)), mode="edge")
+
+
+def _either(labels: Sequence[str]) -> str:
+    return f"{', '.join(labels[:-1])} or {labels[-1]}"
 
 
 def _with_default(reason: str, policy: FieldPolicy) -> str:

@@ -82,7 +82,7 @@ from triage.pipeline import assess
 from triage.settings import read_settings
 from triage.tickets.model import IncomingTicket
 import triage.web
-assess(IncomingTicket("VPN", "it drops"), open_desk(read_settings()))
+assess(IncomingTicket("VPN", "it drops"), open_desk(read_settings()).current())
 print([name for name in ("torch", "sklearn", "transformers", "sentence_transformers") if name in sys.modules])
 """
     env = environment(home, encoder_folder)

@@ -21,7 +21,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (serve, learn, ask, demo):
+for module in (serve, learn, ask, tickets, demo):
     module.register(cli)
 cli.add_typer(tickets.cli, name="tickets")
 cli.add_typer(knowledge.cli, name="kb")

@@ -53,7 +53,7 @@ def preview(
     settings = settings_for_command()
     tickets = read_incoming(file)[:limit]
     desk = open_desk(settings)
-    assessed = [(ticket, assess(ticket, desk)) for ticket in tickets]
+    assessed = [(ticket, assess(ticket, desk.current())) for ticket in tickets]
     if as_json:
         print_json({"tickets": [assessment_view(ticket, one) for ticket, one in assessed]})
     elif len(assessed) <= SHOWN_WHOLE:
@@ -87,7 +87,9 @@ def _show_whole(ticket: IncomingTicket, assessment: Assessment) -> None:
         out.print(f"[bold]{escape(decision.field)}[/] {decision_cell(decision)}  [dim]{escape(decision.reason)}[/]")
     for prediction in assessment.understanding.predictions:
         if prediction.evidence:
-            out.print(f"[dim]{escape(prediction.field)} because of: {escape(', '.join(prediction.evidence))}[/]")
+            change = f". {prediction.change}"
+            because = escape(", ".join(prediction.evidence) + change)
+            out.print(f"[dim]{escape(prediction.field)} because of: {because}[/]")
     show_answer(assessment.answer)
     out.print()
 

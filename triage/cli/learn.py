@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -12,7 +13,16 @@ from sqlalchemy.orm import Session
 
 from triage.app import ensure_encoder, open_database, open_encoder
 from triage.cli.models import Force, Margin, record, show_release
-from triage.cli.options import AsJson, FeatureColumns, LabelColumns, TextColumns, settings_for_command
+from triage.cli.options import (
+    AsJson,
+    FeatureColumns,
+    LabelColumns,
+    TextColumns,
+    ThreadColumn,
+    TicketColumn,
+    TimeColumn,
+    settings_for_command,
+)
 from triage.cli.show import note, out, print_json, progress, warn
 from triage.errors import BadInput, Misconfigured
 from triage.learning.dataset import LabelledTickets, combine, read_tickets
@@ -23,6 +33,10 @@ from triage.learning.snapshot import dataset_folder, read_dataset_card
 from triage.policy import read_policy
 from triage.settings import Settings
 from triage.understand.card import ModelCard
+from triage.understand.clearance import Aim
+
+if TYPE_CHECKING:
+    from triage.learning.evaluation import Result
 
 SomeText = Annotated[
     list[str] | None, typer.Option("--text", help="Column with text; give it again for more, in reading order.")
@@ -39,12 +53,15 @@ def register(cli: typer.Typer) -> None:
     cli.command()(evaluate)
 
 
-def train(  # noqa: PLR0913  # one parameter for each option
+def train(  # one parameter for each option
     file: Annotated[Path | None, typer.Argument(help="CSV or JSON Lines (may be .gz), one ticket per row.")] = None,
     *,
     text: SomeText = None,
     label: SomeLabels = None,
     feature: FeatureColumns = None,
+    time: TimeColumn = None,
+    thread: ThreadColumn = None,
+    ticket: TicketColumn = None,
     from_history: Annotated[
         bool, typer.Option("--from-history", help="Learn from the agents' corrections too, or from them alone.")
     ] = False,
@@ -60,7 +77,8 @@ def train(  # noqa: PLR0913  # one parameter for each option
     Example: `triage train tickets.csv --text subject --text body --label queue --feature requester --from-history`
     """
     settings = ready_to_train()
-    tickets = _gather(settings, file, text or [], label or [], feature or [], from_history=from_history)
+    columns = _Columns(text or [], label or [], feature or [], time, thread, ticket)
+    tickets = _gather(settings, file, columns, from_history=from_history)
     card, release = train_on(settings, tickets, promoted=promoted, force=force, margin=margin)
     registered = record(settings)
     warnings = read_dataset_card(dataset_folder(settings.datasets_folder, card.dataset_id)).warnings
@@ -79,38 +97,87 @@ def evaluate(
     text: TextColumns,
     label: LabelColumns,
     feature: FeatureColumns = None,
+    time: TimeColumn = None,
+    thread: ThreadColumn = None,
     oos: Annotated[Path | None, typer.Option(help="Tickets that no label fits, to measure their detection.")] = None,
+    target: Annotated[float, typer.Option(help="Of the values applied, at least this share must be right.")] = 0.95,
+    confidence: Annotated[float, typer.Option(help="How sure that must be.")] = 0.95,
+    group_by_text: Annotated[
+        bool,
+        typer.Option("--group-by-text", help="Learn from no ticket that is alike, but for digits, to a test ticket."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure how good a classifier would be on your own history; nothing is kept.
+    """Measure how good a classifier would be on your own history, and what it could be certified for; nothing is kept.
 
     Example: `triage evaluate 2025.csv 2026.csv --text subject --text body --label queue --json`
     """
+    _refuse_share(target=target, confidence=confidence)
     settings = ready_to_train()
+    from triage.learning.evaluation import Files
     from triage.learning.evaluation import evaluate as measure
 
+    files = Files(train, test, text, label, feature or (), time, thread, oos)
     with progress("Embedding and fitting") as report:
         result = measure(
-            train,
-            test,
+            files,
             open_encoder(settings),
-            text=text,
-            labels=label,
-            features=feature or (),
-            out_of_scope=oos,
+            aim=Aim(target, confidence),
+            group_by_text=group_by_text,
             progress=report,
         )
     if as_json:
         print_json(result)
-        return
-    out.print(f"Learned from {result['train']} tickets, measured on {result['test']}; seconds: {result['seconds']}")
+    else:
+        _show_evaluation(result)
+
+
+def _refuse_share(**shares: float) -> None:
+    for name, share in shares.items():
+        if not 0 < share < 1:
+            raise BadInput(f"--{name} {share:g} cannot be shown on any number of tickets; give one such as 0.95.")
+
+
+def _show_evaluation(result: Result) -> None:
+    copies = result["left_out_copies"]
+    out.print(
+        f"Learned from {result['train']} tickets{f' ({copies} copies left out)' if copies else ''}, "
+        f"measured on {result['test']}; seconds: {result['seconds']}"
+    )
     measured = result["labels"]
     assert isinstance(measured, dict)
-    names = list(next(iter(measured.values())))
+    names = [name for name, figure in next(iter(measured.values())).items() if isinstance(figure, float)]
     table = Table("field", *names)
     for field, figures in measured.items():
         table.add_row(escape(field), *(f"{figures[name]:.4f}" for name in names))
     out.print(table)
+    for field, figures in measured.items():
+        _show_promises(field, figures)
+
+
+def _show_promises(field: str, figures: Result) -> None:
+    """What the training tickets certify, and how the test tickets bear it out."""
+    certified, sets = figures["certified"], figures["prediction_sets"]
+    assert isinstance(certified, dict)
+    assert isinstance(sets, dict)
+    aim = f"{certified['target']:.0%} right with {certified['confidence']:.0%} confidence"
+    if certified["certificates"]:
+        kept = "none was there" if certified["precision"] is None else f"{certified['precision']:.1%} of them right"
+        said = f"would be applied to {certified['coverage']:.1%} of the test tickets, {kept}"
+    else:
+        short = certified["shortfalls"][0]
+        said = f"cannot be certified: {short['errors']} of the {short['n']} surest checked tickets were wrong"
+    out.print(f"[bold]{escape(field)}[/]: {aim} {said}.")
+    asked = certified["asked"]
+    if asked["coverage"]:
+        out.print(
+            f"  Asked about {asked['coverage']:.1%} more, with two or three values to choose from; "
+            f"{asked['holds_the_truth']:.1%} of these questions offered the right one."
+        )
+    out.print(
+        f"  Sets that hold the right value for {sets['target']:.0%}: {sets['mean_size']:.1f} values on average, "
+        f"{sets['coverage']:.1%} held it."
+    )
 
 
 def ready_to_train() -> Settings:
@@ -167,33 +234,37 @@ def show_card(card: ModelCard) -> None:
             note(f"{name}: {len(field.single_labels)} labels have one ticket only and were never measured.")
 
 
-def _gather(
-    settings: Settings,
-    file: Path | None,
-    text: list[str],
-    labels: list[str],
-    features: list[str],
-    *,
-    from_history: bool,
-) -> LabelledTickets:
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Which columns were asked for."""
+
+    text: list[str]
+    labels: list[str]
+    features: list[str]
+    time: str | None
+    thread: str | None
+    ticket: str | None
+
+
+def _gather(settings: Settings, file: Path | None, columns: _Columns, *, from_history: bool) -> LabelledTickets:
     """The tickets of the file, of the corrections, or of both."""
     if file is None and not from_history:
         raise BadInput("Nothing to learn from: give a FILE of labelled tickets, or --from-history for the corrections.")
-    if file is not None and not (text and labels):
+    if file is not None and not (columns.text and columns.labels):
         raise BadInput(f"Say what to read in {file}: --text COLUMN and --label COLUMN, each as often as needed.")
-    corrected = _corrected(settings, labels, features) if from_history else None
+    corrected = _corrected(settings, columns) if from_history else None
     if file is None:
         assert corrected is not None  # refused above
         if not len(corrected):
             raise BadInput("Nobody has corrected a ticket yet; `triage tickets correct` and the REST API do that.")
         return corrected
-    tickets = read_tickets(file, text=text, labels=labels, features=features)
+    tickets = read_tickets(file, **asdict(columns))
     if corrected is None:
         return tickets
     note(f"{len(corrected)} corrected tickets are learned from too.")
     return combine(tickets, corrected) if len(corrected) else tickets
 
 
-def _corrected(settings: Settings, labels: list[str], features: list[str]) -> LabelledTickets:
+def _corrected(settings: Settings, columns: _Columns) -> LabelledTickets:
     with open_database(settings) as (engine, _), Session(engine) as session:
-        return read_corrections(session, labels=labels, features=features)
+        return read_corrections(session, labels=columns.labels, features=columns.features)

@@ -16,6 +16,20 @@ FeatureColumns = Annotated[
     list[str] | None,
     typer.Option("--feature", help="Column with metadata, such as the requester; give it again for more."),
 ]
+TimeColumn = Annotated[
+    str | None,
+    typer.Option("--time", help="Column that says when a ticket was made: then newer tickets judge, older ones teach."),
+]
+ThreadColumn = Annotated[
+    str | None,
+    typer.Option("--thread", help="Column that tickets of one conversation share: they stay on one side of a split."),
+]
+TicketColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--ticket", help="Column with the ticket's id, where a ticket has several rows: its last label counts."
+    ),
+]
 
 
 def settings_for_command() -> Settings:

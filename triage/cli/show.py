@@ -31,10 +31,14 @@ err = Console(stderr=True, width=None if sys.stderr.isatty() else WIDE)
 
 MARKS = {
     Outcome.APPLY.value: ("green", "✔"),
+    Outcome.ASK.value: ("magenta", "◇"),
     Outcome.SUGGEST.value: ("yellow", "?"),
     Outcome.LEAVE.value: ("dim", "–"),
 }
-LEGEND = "[green]✔ applied[/]  [yellow]? suggested[/]  [dim]– left[/]   (the number is the calibrated probability)"
+LEGEND = (
+    "[green]✔ applied[/]  [magenta]◇ asked[/]  [yellow]? suggested[/]  [dim]– left[/]"
+    "   (the number is the calibrated probability)"
+)
 ANSWER_CHARACTERS = 100
 
 

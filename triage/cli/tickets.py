@@ -6,6 +6,7 @@ import getpass
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -14,7 +15,7 @@ from rich.live import Live
 from rich.markup import escape
 from sqlalchemy.orm import Session, sessionmaker
 
-from triage.app import open_database
+from triage.app import open_database, open_encoder
 from triage.cli.options import AsJson, settings_for_command
 from triage.cli.reading import read_incoming
 from triage.cli.show import LEGEND, answer_cell, decision_cell, note, out, print_json, ticket_table
@@ -25,6 +26,12 @@ from triage.tickets import store
 from triage.tickets.model import Correction, IncomingTicket, TicketState
 from triage.tickets.views import story_view
 from triage.worker import Jobs
+
+
+def register(top: typer.Typer) -> None:
+    """Add this command to the top level."""
+    top.command()(replay)
+
 
 cli = typer.Typer(no_args_is_help=True, help="Hand in, list, read, retry and correct tickets.")
 
@@ -61,6 +68,37 @@ def show(ticket_id: str, as_json: AsJson = False) -> None:
             print_json(story_view(row))
         else:
             _show_story(row)
+
+
+def replay(
+    ticket_id: str,
+    number: Annotated[int | None, typer.Option("--pass", min=1, help="Which pass; the last one by default.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Decide a past ticket again with all that decided it then: the same bytes, or what has changed.
+
+    Exit status 1 where it comes out otherwise.
+
+    Example: `triage replay 0199…`
+    """
+    from triage.replay import Parts
+    from triage.replay import replay as decide_again
+
+    settings = settings_for_command()
+    parts = Parts(open_encoder(settings), settings.models_folder, settings.knowledge_folder, settings.audiences)
+    with open_database(settings) as (_, sessions), sessions() as session:
+        found = decide_again(session, ticket_id, parts, number=number)
+    if as_json:
+        print_json(asdict(found))
+    else:
+        said = "came out the same, to the byte" if found.is_same else "did not come out the same"
+        out.print(f"Pass {found.number} of {found.ticket} {said} (SHA-256 {found.stored[:16]}).")
+        if found.differs:
+            out.print(f"Different: {', '.join(found.differs)}.")
+        for sentence in found.changed:
+            out.print(escape(sentence))
+    if not found.is_same:
+        raise typer.Exit(1)
 
 
 @cli.command()

@@ -88,6 +88,7 @@ class RunRow(Table):
     knowledge_snapshot: Mapped[str] = mapped_column(Name)
     policy_digest: Mapped[str] = mapped_column(String(64))
     code_version: Mapped[str] = mapped_column(Name)
+    code_digest: Mapped[str] = mapped_column(String(64))
     text: Mapped[str] = mapped_column(Text)  # the cleaned text that was understood
     language: Mapped[str | None] = mapped_column(String(20))
     seconds: Mapped[float]
@@ -111,6 +112,7 @@ class PredictionRow(Table):
     ranked: Mapped[list[Any]]  # [{"label", "probability"}], best first
     familiarity: Mapped[float]
     evidence: Mapped[list[str]]
+    change: Mapped[str]  # what would have made it another label, in words
 
 
 class DecisionRow(Table):
@@ -192,6 +194,16 @@ class DeliveryRow(Table):
     detail: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime]
     delivered_at: Mapped[datetime | None]
+
+
+class PolicyRow(Table):
+    """A policy that decided something, kept so that the decision can be replayed."""
+
+    __tablename__ = "policies"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    text: Mapped[str] = mapped_column(Text)
+    first_used_at: Mapped[datetime]
 
 
 class ApiKeyRow(Table):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
+from scipy.optimize import isotonic_regression, minimize
 from scipy.special import log_softmax
 
-from triage.understand.sharpness import LOG_LIMIT, Sharpness, describe
+from triage.understand.sharpness import LOG_LIMIT, Calibration, Sharpness, describe
 
 Floats = npt.NDArray[np.floating]
 BINS = 15
@@ -50,6 +52,55 @@ def fit_sharpness(margins: Floats, right: npt.NDArray[np.int64]) -> Sharpness:
     return Sharpness(*(round(float(value), 6) for value in found.x))
 
 
+def calibrate(
+    margins: Floats, right: npt.NDArray[np.int64], parts: npt.NDArray[np.int64]
+) -> tuple[Calibration, npt.NDArray[np.float64]]:
+    """The calibration of (n, c) margins, and (n, c) probabilities that no ticket's own label has touched.
+
+    ``parts`` (n,) divides the tickets: each part is judged by a calibration fitted on the others. An isotonic curve is
+    added where it has the lower log loss so.
+    """
+    plain, curved = np.empty(margins.shape), np.empty(margins.shape)
+    for part in np.unique(parts):
+        here, others = parts == part, parts != part
+        if not others.any():
+            others = here  # a single part, as of a history too small to divide
+        sharpness = fit_sharpness(margins[others], right[others])
+        plain[here] = sharpness.probabilities(margins[here])
+        curve = fit_curve(sharpness.probabilities(margins[others]), right[others])
+        curved[here] = Calibration(sharpness, curve).probabilities(margins[here])
+    sharpness = fit_sharpness(margins, right)
+    if log_loss(plain, right) <= log_loss(curved, right):
+        return Calibration(sharpness), plain
+    return Calibration(sharpness, fit_curve(sharpness.probabilities(margins), right)), curved
+
+
+def fit_curve(probabilities: Floats, right: npt.NDArray[np.int64]) -> tuple[tuple[float, float], ...]:
+    """Points of the isotonic regression of "the first label is right" on its probability, one per level block."""
+    known = right >= 0
+    probabilities, right = probabilities[known], right[known]
+    if not len(right):
+        return ()
+    top = probabilities.max(axis=1)
+    order = np.argsort(top, kind="stable")
+    correct = (probabilities.argmax(axis=1) == right)[order].astype(np.float64)
+    fitted = isotonic_regression(correct)
+    points = [
+        (round(float(top[order][begin:end].mean()), 6), round(float(fitted.x[begin]), 6))
+        for begin, end in pairwise(int(edge) for edge in fitted.blocks)
+    ]
+    return tuple(dict(points).items())  # equal probabilities are one point
+
+
+def reliability(confidence: Floats, correct: npt.NDArray[np.bool_]) -> tuple[tuple[float, float, int], ...]:
+    """(mean probability, share that was right, tickets) of each of 15 bins of equal width that has any."""
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    return tuple(
+        (float(confidence[bins == one].mean()), float(correct[bins == one].mean()), int((bins == one).sum()))
+        for one in np.unique(bins)
+    )
+
+
 def log_loss(probabilities: Floats, right: npt.NDArray[np.int64]) -> float:
     """Mean negative log probability of the right label; a label without a column counts as nearly impossible."""
     chosen = np.where(right >= 0, probabilities[np.arange(len(right)), np.maximum(right, 0)], 0.0)
@@ -58,9 +109,4 @@ def log_loss(probabilities: Floats, right: npt.NDArray[np.int64]) -> float:
 
 def calibration_error(confidence: Floats, correct: npt.NDArray[np.bool_]) -> float:
     """Expected calibration error in 15 bins of equal width (Naeini et al. 2015)."""
-    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    gaps = [
-        abs(confidence[bins == number].mean() - correct[bins == number].mean()) * (bins == number).mean()
-        for number in np.unique(bins)
-    ]
-    return float(sum(gaps))
+    return sum(abs(mean - right) * n for mean, right, n in reliability(confidence, correct)) / max(len(confidence), 1)

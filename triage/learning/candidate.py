@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
-
 from kb import Encoder, Progress
 from triage.errors import ModelError
 from triage.learning.dataset import LabelledTickets
@@ -38,11 +36,8 @@ def make_candidate(
     before = labels_in_use(models)
 
     def keep(training: Training) -> str:
-        folds = np.full(len(tickets), -1, dtype=np.int64)
-        for number, fold in enumerate(training.folds):
-            folds[fold.judge] = number
         return write_dataset(
-            datasets, tickets, training.vectors, folds, encoder_fingerprint=encoder.fingerprint, before=before
+            datasets, tickets, training.vectors, training.part, encoder_fingerprint=encoder.fingerprint, before=before
         )
 
     remembering = Remembering(encoder, datasets)

@@ -12,11 +12,18 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import zip_longest
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
 from triage.errors import BadInput
+from triage.learning.moments import read_moments
 from triage.understand.cleaning import clean
 
 # A cell holds a mail with its history, at most; the limit of the csv module, 131,072, is less than that.
@@ -49,12 +56,18 @@ class Origin:
     at: str | None = None
     author: str | None = None
 
+    @property
+    def moment(self) -> datetime | None:
+        """When it came in."""
+        return datetime.fromisoformat(self.at) if self.at else None
+
 
 @dataclass(frozen=True, slots=True)
 class LabelledTickets:
-    """n tickets: cleaned texts, per field the label or None, and metadata; ``digest`` is of these three.
+    """n tickets: cleaned texts, per field the label or None, and metadata; ``digest`` is of all that is learned from.
 
-    ``origins`` are one for each ticket, or none at all where nobody will ask.
+    ``times`` and ``threads`` are (n,) or empty where the file has no such column. ``origins`` are
+    one for each ticket, or none at all where nobody will ask.
     """
 
     name: str
@@ -63,6 +76,8 @@ class LabelledTickets:
     features: tuple[Record, ...]
     text_columns: tuple[str, ...]
     feature_columns: tuple[str, ...]
+    times: tuple[datetime | None, ...] = ()
+    threads: tuple[str, ...] = ()
     origins: tuple[Origin, ...] = ()
 
     def __len__(self) -> int:
@@ -70,30 +85,76 @@ class LabelledTickets:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of texts, labels and metadata, in their order."""
-        content = [self.texts, {k: list(v) for k, v in self.labels.items()}, [dict(f) for f in self.features]]
+        """SHA-256 of all that is learned from, in its order."""
+        content: list[object] = [self.texts, {k: list(v) for k, v in self.labels.items()}, [*map(dict, self.features)]]
+        if self.times or self.threads:
+            content += [[str(time) for time in self.times], self.threads]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def masked(self) -> list[str]:
         """(n,) texts with case, spacing and digits taken out: near-copies are equal."""
-        return [re.sub(r"\d", "0", " ".join(text.lower().split())) for text in self.texts]
+        return [mask_digits(text) for text in self.texts]
+
+    def groups(self) -> npt.NDArray[np.int64]:
+        """(n,) numbers that near-copies and tickets of one thread share: they must stay on one side of a split."""
+        _, copies = np.unique(self.masked(), return_inverse=True)
+        if not any(self.threads):
+            return copies.astype(np.int64)
+        names = [thread or f"\0{row}" for row, thread in enumerate(self.threads)]
+        _, threads = np.unique(names, return_inverse=True)
+        # Two kinds of nodes, joined by the tickets: what hangs together is one group.
+        nodes = int(copies.max()) + 1, int(threads.max()) + 1
+        edges = coo_matrix((np.ones(len(self)), (copies, nodes[0] + threads)), shape=(sum(nodes), sum(nodes)))
+        _, component = connected_components(edges, directed=False)
+        return np.asarray(component[copies], dtype=np.int64)
+
+    def rows(self, chosen: Sequence[int]) -> LabelledTickets:
+        """Some of the tickets, in the given order."""
+        return replace(
+            self,
+            texts=tuple(self.texts[row] for row in chosen),
+            labels={name: tuple(values[row] for row in chosen) for name, values in self.labels.items()},
+            features=tuple(self.features[row] for row in chosen),
+            times=tuple(self.times[row] for row in chosen) if self.times else (),
+            threads=tuple(self.threads[row] for row in chosen) if self.threads else (),
+            origins=tuple(self.origins[row] for row in chosen) if self.origins else (),
+        )
 
 
-def read_tickets(
-    path: Path, *, text: Sequence[str], labels: Sequence[str], features: Sequence[str] = ()
+def mask_digits(text: str) -> str:
+    """The text with case, spacing and digits taken out."""
+    return re.sub(r"\d", "0", " ".join(text.lower().split()))
+
+
+def read_tickets(  # one name per kind of column
+    path: Path,
+    *,
+    text: Sequence[str],
+    labels: Sequence[str],
+    features: Sequence[str] = (),
+    time: str | None = None,
+    thread: str | None = None,
+    ticket: str | None = None,
 ) -> LabelledTickets:
     """Labelled tickets of a CSV (comma, semicolon, tab or bar) or JSON Lines file, either may be .gz.
 
-    The ``text`` columns are put together and cleaned as a ticket is: the first is the subject where there are
-    several. Rows without any text are left out; a label that is empty is missing. Raises ``BadInput`` with the
-    line or the column that is wrong.
+    The text columns are put together and cleaned as a ticket is: the first is the subject where there are several.
+    Rows without any text are left out; a label that is empty is missing. The ``time`` column says when a ticket was
+    made, ``thread`` what tickets of one conversation share. Rows with the same ``ticket`` are the history of one, in
+    the order of their times or of the file: its first text and its last label count. Raises ``BadInput`` with the line
+    or the column that is wrong.
     """
     if doubled := sorted(set(labels) & {*text, *features}):
         raise BadInput(f"The column {doubled[0]} cannot be what is predicted and what it is predicted from.")
-    records = [record for record in _records(path, [*text, *labels, *features]) if any(record[c].strip() for c in text)]
+    columns = [*text, *labels, *features, *(name for name in (time, thread, ticket) if name is not None)]
+    records = [record for record in _records(path, columns) if any(record[c].strip() for c in text)]
     if not records:
         raise BadInput(f"{path} has no ticket with any text in {', '.join(text)}.")
-    _refuse_repeated_ids(path, records)
+    times = read_moments(time, [record[time] for record in records]) if time else ()
+    if ticket is None:
+        _refuse_repeated_ids(path, records)
+    else:
+        records, times = _last_labels(records, times, labels, ticket)
     return LabelledTickets(
         name=path.name,
         texts=tuple(_text(record, text) for record in records),
@@ -101,8 +162,11 @@ def read_tickets(
         features=tuple({name: record[name] for name in features} for record in records),
         text_columns=tuple(text),
         feature_columns=tuple(features),
+        times=times,
+        threads=tuple(record[thread].strip() for record in records) if thread else (),
         origins=tuple(
-            Origin(Source.FILE, record.get("id", "").strip() or str(row)) for row, record in enumerate(records, 1)
+            Origin(Source.FILE, record.get(ticket or "id", "").strip() or str(row))
+            for row, record in enumerate(records, 1)
         ),
     )
 
@@ -119,8 +183,34 @@ def combine(first: LabelledTickets, second: LabelledTickets) -> LabelledTickets:
             for name in fields
         },
         features=first.features + second.features,
+        times=first.times + tuple(origin.moment for origin in second.origins) if first.times else (),
+        threads=first.threads + ("",) * len(second) if first.threads else (),
         origins=first.origins + second.origins,
     )
+
+
+def _last_labels(
+    records: Sequence[Record], times: Sequence[datetime | None], labels: Sequence[str], ticket: str
+) -> tuple[list[dict[str, str]], tuple[datetime | None, ...]]:
+    """One record per ticket: what it said at first, and what its fields were at last."""
+    histories: dict[str, list[int]] = {}
+    for row, record in enumerate(records):
+        histories.setdefault(record[ticket].strip() or f"\0{row}", []).append(row)
+    if times:
+        earliest = datetime.min.replace(tzinfo=UTC)
+        for rows in histories.values():
+            rows.sort(key=lambda row: times[row] or earliest)
+    final = [
+        {
+            **records[rows[0]],
+            **{
+                name: next((records[row][name] for row in reversed(rows) if records[row][name].strip()), "")
+                for name in labels
+            },
+        }
+        for rows in histories.values()
+    ]
+    return final, tuple(times[rows[0]] for rows in histories.values()) if times else ()
 
 
 def refuse_untrainable(tickets: LabelledTickets) -> None:
@@ -240,5 +330,8 @@ def _refuse_repeated_ids(path: Path, records: Sequence[Record]) -> None:
     for record in records:
         ticket_id = record.get("id", "")
         if ticket_id and ticket_id in seen:
-            raise BadInput(f"{path} has the id {ticket_id} twice; each ticket may be there once.")
+            raise BadInput(
+                f"{path} has the id {ticket_id} twice. If its rows are the history of one ticket, give `--ticket id`: "
+                "then the last row tells the label."
+            )
         seen.add(ticket_id)

@@ -22,12 +22,18 @@ class Judged:
 
     ``keys`` (n,) uint64 name the tickets (see ``keys_of``), ``truth`` and ``guess`` (n,) int32 are rows of the
     field's labels (-1 for a label that the model does not know), ``probability`` (n,) float64 that of the guess.
+    Tickets that were only learned from, as the older ones where tickets are divided by time, have -1 as their guess.
     """
 
     keys: npt.NDArray[np.uint64]
     truth: npt.NDArray[np.int32]
     guess: npt.NDArray[np.int32]
     probability: npt.NDArray[np.float64]
+
+    def without_unjudged(self) -> Judged:
+        """Only the tickets that were judged."""
+        rows = self.guess >= 0
+        return Judged(self.keys[rows], self.truth[rows], self.guess[rows], self.probability[rows])
 
 
 def keys_of(masked: Sequence[str]) -> npt.NDArray[np.uint64]:
@@ -36,14 +42,16 @@ def keys_of(masked: Sequence[str]) -> npt.NDArray[np.uint64]:
     return np.frombuffer(digests, dtype=">u8").astype(np.uint64)
 
 
-def judged_of(masked: Sequence[str], truth: npt.NDArray[np.int64], probabilities: npt.NDArray[np.floating]) -> Judged:
-    """Of n masked texts, their (n,) right columns and (n, c) probabilities by a model that had not seen them."""
-    return Judged(
-        keys=keys_of(masked),
-        truth=truth.astype(np.int32),
-        guess=probabilities.argmax(axis=1).astype(np.int32),
-        probability=probabilities.max(axis=1).astype(np.float64),
-    )
+def judged_of(
+    masked: Sequence[str],
+    truth: npt.NDArray[np.int64],
+    is_judged: npt.NDArray[np.bool_],
+    probabilities: npt.NDArray[np.floating],
+) -> Judged:
+    """Of n masked texts with their (n,) right columns: which of them were judged, and the (judged, c) probabilities."""
+    guess, probability = np.full(len(truth), -1, dtype=np.int32), np.zeros(len(truth))
+    guess[is_judged], probability[is_judged] = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    return Judged(keys_of(masked), truth.astype(np.int32), guess, probability)
 
 
 def write_judged(folder: Path, fields: Mapping[str, Judged]) -> None:

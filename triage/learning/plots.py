@@ -14,7 +14,6 @@ from scipy.special import betaincinv
 
 from triage.learning.calibration import calibration_error
 from triage.learning.judged import Judged
-from triage.understand.certificate import Certificate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
 MOST_CLASSES = 20
 BINS = 10
+CONFIDENCE = 0.95
 LEAST_IN_BIN = 5
 LABEL_CHARACTERS = 22
 # Blue and vermilion of Okabe and Ito (2008), told apart by the colour-blind and in grey.
@@ -31,14 +31,17 @@ Floats = npt.NDArray[np.float64]
 
 
 def draw(
-    folder: Path, number: int, field: str, judged: Judged, labels: Sequence[str], certificate: Certificate | None
+    folder: Path, number: int, field: str, judged: Judged, labels: Sequence[str], *, target: float, coverage: float
 ) -> list[tuple[str, str]]:
-    """Draw the pictures of a field and return their file names with what each shows."""
+    """Draw the pictures of a field and return their file names with what each shows.
+
+    ``target`` is what the policy asks for, ``coverage`` the share of the tickets certified to be decided alone.
+    """
     if not len(judged.keys):
         return []
     slug = f"{number}-{re.sub(r'[^a-z0-9]+', '-', field.lower()).strip('-') or 'field'}"
     drawn = [
-        (f"{slug}-coverage.png", *_coverage(field, judged, certificate)),
+        (f"{slug}-coverage.png", *_coverage(field, judged, target, coverage)),
         (f"{slug}-reliability.png", *_reliability(field, judged)),
         (f"{slug}-confusion.png", *_confusion(field, judged, labels)),
     ]
@@ -50,24 +53,23 @@ def draw(
     return [(name, says) for name, says, _ in drawn]
 
 
-def _coverage(field: str, judged: Judged, certificate: Certificate | None) -> tuple[str, Figure]:
+def _coverage(field: str, judged: Judged, target: float, coverage: float) -> tuple[str, Figure]:
     order = np.argsort(-judged.probability, kind="stable")
     right = (judged.guess == judged.truth)[order]
     n = np.arange(1, len(right) + 1)
     share, precision = n / len(right), np.cumsum(right) / n
-    confidence = certificate.confidence if certificate else 0.95
     k = np.cumsum(right)
-    low = np.where(k > 0, betaincinv(np.maximum(k, 1), n - k + 1, 1 - confidence), 0.0)  # one-sided, exact
+    low = np.where(k > 0, betaincinv(np.maximum(k, 1), n - k + 1, 1 - CONFIDENCE), 0.0)  # one-sided, exact
     figure, axes = _figure()
     shown = n >= min(10, len(n))  # of fewer tickets a share says nothing
     axes.plot(share[shown], precision[shown], color=BLUE, linewidth=2, label="measured precision")
-    axes.plot(share[shown], low[shown], color=BLUE, linestyle=":", label=f"lower bound ({confidence:.0%})")
-    if certificate:
-        axes.axhline(certificate.target, color=GREY, linewidth=1, linestyle="--")
-        axes.text(1, certificate.target, f" target {certificate.target:.0%}", va="bottom", ha="right", color=GREY)
-        at = 1 - certificate.errors / certificate.n
-        axes.plot(certificate.coverage, at, "o", color=ORANGE, markersize=9, label="certified up to here")
-        says = f"{field}: certified to decide {certificate.coverage:.0%} of the tickets alone"
+    axes.plot(share[shown], low[shown], color=BLUE, linestyle=":", label=f"lower bound ({CONFIDENCE:.0%})")
+    axes.axhline(target, color=GREY, linewidth=1, linestyle="--")
+    axes.text(1, target, f" target {target:.0%}", va="bottom", ha="right", color=GREY)
+    if coverage:
+        # Values are certified one by one, each from a threshold of its own, so there is a share but no single point.
+        axes.axvspan(0, coverage, color=ORANGE, alpha=0.15, linewidth=0, label=f"certified ({coverage:.0%})")
+        says = f"{field}: certified to decide {coverage:.0%} of the tickets alone"
     else:
         says = f"{field}: no share of the tickets is certified to be decided alone"
     axes.set(xlim=(0, 1), xlabel="share of the tickets decided, the surest first", ylabel="share that is right")

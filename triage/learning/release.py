@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from kb import FloatArray
 from triage.errors import Conflict, DatasetDamaged, ModelDamaged, ModelError, NotFound
+from triage.learning.clearing import certified_coverage
 from triage.learning.dataset import LabelledTickets
 from triage.learning.folders import write_whole
 from triage.learning.gate import MARGIN, Compared, Paired, Verdict, compare, judge_candidate, judge_new_fields
@@ -20,10 +21,10 @@ from triage.learning.judged import Judged, keys_of, read_judged
 from triage.learning.registry import How, champion, champion_id, model_folder, promote, whoever
 from triage.learning.snapshot import read_dataset
 from triage.policy import Policy
-from triage.understand.certificate import Certificate, certify
 from triage.understand.classifier import Classifier
 
 RELEASE = "release.json"
+LEARNED_BY_HEART = ""  # no label is empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def run_gate(models: Path, datasets: Path, candidate_id: str, policy: Policy, *,
     candidate or its dataset cannot be read.
     """
     candidate = Classifier.load(model_folder(models, candidate_id))
-    judged = read_judged(models / candidate_id)
+    judged = {name: one.without_unjudged() for name, one in read_judged(models / candidate_id).items()}
     try:
         rival = _usable_champion(models, candidate)
     except ModelError as error:
@@ -94,31 +95,21 @@ def compare_models(models: Path, datasets: Path, first: Classifier, second: Clas
     """Both models per common field on the tickets of the first, each judged by a model that had not seen them.
 
     For the first that is its out-of-fold guess. For the second it is its stored out-of-fold guess where the ticket
-    or a near-copy was among its own, else what it says now, as it never saw the ticket.
+    or a near-copy was among its own, else what it says now, as it never saw the ticket. Tickets that the second has
+    only learned from are left out: it knows them by heart.
     """
     judged, others = read_judged(models / first.model_id), read_judged(models / second.model_id)
     tickets, vectors = _dataset_of(datasets, first)
     row_of = {int(key): row for row, key in reversed(list(enumerate(keys_of(tickets.masked()))))}
     pairs = {}
     for name in (name for name in first.fields if name in second.fields):
-        mine = judged[name]
-        if not len(mine.keys):
-            continue
-        truth = _named(mine.truth, first.labels(name))
+        mine = judged[name].without_unjudged()
         guess = _unseen_guesses(second, name, others[name], mine.keys, (tickets, vectors, row_of))
-        pairs[name] = compare(mine.guess == mine.truth, guess == truth, mine.keys)
+        fair = guess != LEARNED_BY_HEART
+        if fair.any():
+            right = guess == _named(mine.truth, first.labels(name))
+            pairs[name] = compare((mine.guess == mine.truth)[fair], right[fair], mine.keys[fair])
     return pairs
-
-
-def certified_coverage(classifier: Classifier, policy: Policy) -> dict[str, float]:
-    """Per field the share of tickets that the model is certified to decide alone under the policy; 0 without."""
-    found = {}
-    for name in classifier.fields:
-        wanted = policy.for_field(name)
-        probability, correct = classifier.measured(name)
-        result = certify(name, probability, correct, target=wanted.target, confidence=wanted.confidence)
-        found[name] = result.coverage if isinstance(result, Certificate) else 0.0
-    return found
 
 
 def settle(models: Path, verdict: Verdict, *, wanted: bool = True, force: bool = False) -> Release:
@@ -192,7 +183,10 @@ def _unseen_guesses(
     tickets, vectors, row_of = dataset
     labels = model.labels(name)
     known = dict(zip(reversed(stored.keys.tolist()), reversed(stored.guess.tolist()), strict=True))
-    guesses = np.array([labels[known[key]] if key in known else None for key in keys.tolist()], dtype=object)
+    guesses = np.array([None] * len(keys), dtype=object)
+    for row, key in enumerate(keys.tolist()):
+        if key in known:
+            guesses[row] = labels[known[key]] if known[key] >= 0 else LEARNED_BY_HEART
     new = np.array([row for row, guess in enumerate(guesses) if guess is None], dtype=np.int64)
     if len(new):
         rows = [row_of[int(keys[row])] for row in new]

@@ -6,20 +6,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from triage.errors import Misconfigured, TriageError
+from triage.learning.clearing import certified_coverage, clear
 from triage.learning.folders import write_whole
 from triage.learning.judged import Judged, read_judged
 from triage.learning.release import read_release
 from triage.learning.snapshot import DatasetCard, dataset_folder, read_dataset_card
 from triage.policy import Policy
 from triage.understand.card import FieldCard, ModelCard
-from triage.understand.certificate import Certificate, Shortfall, certify
+from triage.understand.certificate import Certificate
 from triage.understand.classifier import Classifier
+from triage.understand.clearance import FieldClearance
 
 README = "README.md"
 FEW = 20
 SHOWN = 10
 
-Found = Mapping[str, Certificate | Shortfall]
+Cleared = Mapping[str, FieldClearance]
 
 
 def write_report(folder: Path, datasets: Path, policy: Policy) -> Path:
@@ -28,10 +30,11 @@ def write_report(folder: Path, datasets: Path, policy: Policy) -> Path:
     Raises ``ModelError`` where the model is damaged, ``Misconfigured`` where matplotlib is not installed.
     """
     classifier = Classifier.load(folder)
-    judged = read_judged(folder)
-    found = {name: _certify(classifier, name, policy) for name in classifier.fields}
+    judged = {name: one.without_unjudged() for name, one in read_judged(folder).items()}
+    cleared = {name: clear(classifier, name, policy) for name in classifier.fields}
+    coverage = certified_coverage(classifier, policy)
     pictures = {
-        name: _draw(folder, number, name, judged[name], classifier, found[name])
+        name: _draw(folder, number, name, judged[name], classifier, (policy.for_field(name).target, coverage[name]))
         for number, name in enumerate(classifier.fields)
     }
     page = "\n".join(
@@ -39,7 +42,7 @@ def write_report(folder: Path, datasets: Path, policy: Policy) -> Path:
             *_head(classifier.card),
             *_made_of(classifier.card, _dataset_card(datasets, classifier.card)),
             *_figures(classifier.card),
-            *_certificates(found),
+            *_certificates(cleared, coverage),
             *_pictures(pictures),
             *_limits(classifier.card, judged),
             *_release(read_release(folder)),
@@ -49,14 +52,8 @@ def write_report(folder: Path, datasets: Path, policy: Policy) -> Path:
     return folder / README
 
 
-def _certify(classifier: Classifier, name: str, policy: Policy) -> Certificate | Shortfall:
-    wanted = policy.for_field(name)
-    probability, correct = classifier.measured(name)
-    return certify(name, probability, correct, target=wanted.target, confidence=wanted.confidence)
-
-
 def _draw(
-    folder: Path, number: int, name: str, judged: Judged, classifier: Classifier, found: Certificate | Shortfall
+    folder: Path, number: int, name: str, judged: Judged, classifier: Classifier, promised: tuple[float, float]
 ) -> Sequence[tuple[str, str]]:
     try:
         import matplotlib  # noqa: F401  # only to see that it is there
@@ -64,8 +61,8 @@ def _draw(
         raise Misconfigured("The model card's pictures need matplotlib. Run: pip install 'triage[train]'") from error
     from triage.learning.plots import draw
 
-    certificate = found if isinstance(found, Certificate) else None
-    return draw(folder, number, name, judged, classifier.labels(name), certificate)
+    target, coverage = promised
+    return draw(folder, number, name, judged, classifier.labels(name), target=target, coverage=coverage)
 
 
 def _dataset_card(datasets: Path, card: ModelCard) -> DatasetCard | None:
@@ -128,12 +125,14 @@ def _figure_row(name: str, field: FieldCard) -> str:
     )
 
 
-def _certificates(found: Found) -> list[str]:
-    said = [
-        f"- **{_cell(name)}**: {one.sentence if isinstance(one, Certificate) else one.explanation}"
-        for name, one in found.items()
-    ]
-    return ["## Certificates", "", "Under the policy in force when this page was written:", "", *said, ""]
+def _certificates(cleared: Cleared, coverage: Mapping[str, float]) -> list[str]:
+    lines = ["## Certificates", "", "Under the policy in force when this page was written:", ""]
+    for name, field in cleared.items():
+        lines.append(f"- **{_cell(name)}**: certified to decide {coverage[name]:.0%} of the tickets alone.")
+        said = [one.sentence for one in field.certificates] + [one.explanation for one in field.shortfalls]
+        asked = field.ask.sentence if isinstance(field.ask, Certificate) else field.ask.explanation
+        lines += [f"  - {_cell(sentence)}" for sentence in [*said, f"Asking: {asked}"]]
+    return [*lines, ""]
 
 
 def _pictures(pictures: Mapping[str, Sequence[tuple[str, str]]]) -> list[str]:

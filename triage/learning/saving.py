@@ -64,7 +64,9 @@ def _field_arrays(number: int, model: FieldModel) -> dict[str, npt.NDArray[np.ge
         "bias": model.bias,
         "moments": np.array([model.certainty, model.nearness]),
         "familiar": model.familiar,
-        "probability": model.probability,
-        "correct": model.correct,
+        "guess": model.checked.guess.astype(np.int32),
+        "mass": model.checked.mass,
+        "place": model.checked.place.astype(np.int32),
+        "truth": model.checked.truth,
     }
     return {f"{number}_{name}": value for name, value in values.items()}

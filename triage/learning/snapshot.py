@@ -209,7 +209,7 @@ def _lines(tickets: LabelledTickets, folds: npt.NDArray[np.int64]) -> Sequence[s
                 "text": text,
                 "labels": {name: tickets.labels[name][row] for name in fields},
                 "features": dict(features),
-                "at": origin.at,
+                "at": moment.isoformat() if (moment := _moment(tickets, row)) else None,
                 "fold": int(fold),
                 "source": origin.source.value,
                 "key": origin.key,
@@ -231,7 +231,7 @@ def _describe(
     before: Mapping[str, Sequence[str]] | None,
 ) -> DatasetCard:
     counted = {name: Counter(v for v in values if v is not None) for name, values in tickets.labels.items()}
-    dates = sorted(origin.at for origin in tickets.origins if origin.at)
+    dates = sorted(moment for row in range(len(tickets)) if (moment := _moment(tickets, row)))
     read = _sample(tickets.texts)
     languages = Counter(language_of(text) or "unknown" for text in read)
     contradictions = Counter(one.field for one in find_contradictions(tickets))
@@ -245,8 +245,8 @@ def _describe(
         text_columns=tickets.text_columns,
         feature_columns=tickets.feature_columns,
         labels={name: _ordered(counts) for name, counts in counted.items()},
-        first=dates[0] if dates else None,
-        last=dates[-1] if dates else None,
+        first=dates[0].isoformat() if dates else None,
+        last=dates[-1].isoformat() if dates else None,
         languages=_ordered(languages),
         languages_of=len(read),
         exact_copies=len(tickets) - len(set(tickets.texts)),
@@ -256,6 +256,10 @@ def _describe(
         encoder_fingerprint=encoder_fingerprint,
         warnings=tuple(warnings_of(tickets, before)),
     )
+
+
+def _moment(tickets: LabelledTickets, row: int) -> datetime | None:
+    return (tickets.times[row] if tickets.times else None) or tickets.origins[row].moment
 
 
 def _sample(texts: Sequence[str]) -> Sequence[str]:

@@ -18,9 +18,10 @@ from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from triage.errors import ModelError, RegistryUnusable
+from triage.learning.clearing import certified_coverage
 from triage.learning.folders import locked
 from triage.learning.registry import champion_id, list_models
-from triage.learning.release import certified_coverage, read_release
+from triage.learning.release import read_release
 from triage.policy import Policy
 from triage.understand.card import ModelCard
 from triage.understand.classifier import Classifier

@@ -22,6 +22,7 @@ class Outcome(StrEnum):
 
     APPLY = "apply"  # the value is set: a rule says so, or it is certified to be right often enough
     SUGGEST = "suggest"  # shown to the agent with its alternatives
+    ASK = "ask"  # one of two or three values, certified to hold the right one: whoever knows clicks it
     LEAVE = "leave"  # nothing is claimed; a default value may stand in
 
 
@@ -68,13 +69,14 @@ class Prediction:
 
     ``ranked`` is best first, at most five. ``familiarity`` (0..1) says how much the ticket is like those the
     model has seen: the share of the training tickets that were less familiar; low means out of scope.
-    ``evidence`` are the words that weighed most for the first label.
+    ``evidence`` are the words that weighed most for the first label, ``change`` says what would have made it another.
     """
 
     field: str
     ranked: tuple[LabelProbability, ...]
     familiarity: float
     evidence: tuple[str, ...] = ()
+    change: str = ""
 
     @property
     def top(self) -> LabelProbability:
@@ -84,7 +86,11 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is done about one field, and why, in words."""
+    """What is done about one field, and why, in words.
+
+    ``alternatives`` are the first labels with their probabilities; where the outcome is to ask, the two or three that
+    are asked about.
+    """
 
     field: str
     outcome: Outcome
@@ -125,6 +131,7 @@ class Provenance:
     knowledge_snapshot: str
     policy_digest: str
     code_version: str
+    code_digest: str
 
 
 @dataclass(frozen=True, slots=True)

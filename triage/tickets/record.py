@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from kb import Abstention, Answer
-from triage.db.tables import AnswerRow, CitationRow, DecisionRow, PredictionRow, RunRow
+from triage.db.tables import AnswerRow, CitationRow, DecisionRow, PolicyRow, PredictionRow, RunRow
 from triage.tickets.ids import new_id
 from triage.tickets.model import Assessment, Decision, LabelProbability, Prediction
 
@@ -43,6 +44,13 @@ def record_run(session: Session, ticket_id: str, number: int, assessment: Assess
     return run_id
 
 
+def keep_policy(session: Session, digest: str, text: str, now: datetime) -> None:
+    """Keep the text of a policy that decides something, once."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    row = {"digest": digest, "text": text, "first_used_at": now}
+    session.execute(insert(PolicyRow).values(row).on_conflict_do_nothing())
+
+
 def _prediction(run_id: str, ordinal: int, prediction: Prediction) -> PredictionRow:
     return PredictionRow(
         run_id=run_id,
@@ -51,6 +59,7 @@ def _prediction(run_id: str, ordinal: int, prediction: Prediction) -> Prediction
         ranked=_labels(prediction.ranked),
         familiarity=prediction.familiarity,
         evidence=list(prediction.evidence),
+        change=prediction.change,
     )
 
 

@@ -120,6 +120,11 @@ def current_value(ticket: TicketRow, field: str) -> str | None:
     return next((d.value for d in ticket.runs[-1].decisions if d.field == field), None)
 
 
+def settled(ticket: TicketRow) -> dict[str, str]:
+    """The fields that people have set, with the value that each was given last."""
+    return {correction.field: correction.value for correction in ticket.corrections}
+
+
 def _same_correction(known: CorrectionRow, correction: Correction) -> CorrectionRow:
     if (known.field, known.value) != (correction.field, correction.value):
         raise Conflict(

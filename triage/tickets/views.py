@@ -67,7 +67,7 @@ def run_view(run: RunRow) -> Json:
     """One pass over a ticket, ready for JSON."""
     return {
         **_columns(run, "number", "text", "language", "seconds", "finished_at"),
-        "predictions": [_columns(p, "field", "ranked", "familiarity", "evidence") for p in run.predictions],
+        "predictions": [_columns(p, "field", "ranked", "familiarity", "evidence", "change") for p in run.predictions],
         "decisions": [
             _columns(d, "field", "outcome", "value", "probability", "reason", "rule", "alternatives")
             for d in run.decisions
@@ -77,7 +77,7 @@ def run_view(run: RunRow) -> Json:
             _columns(d, "channel", "state", "attempts", "detail", "created_at", "delivered_at") for d in run.deliveries
         ],
         "provenance": _columns(
-            run, "model_id", "encoder_fingerprint", "knowledge_snapshot", "policy_digest", "code_version"
+            run, "model_id", "encoder_fingerprint", "knowledge_snapshot", "policy_digest", "code_version", "code_digest"
         ),
     }
 

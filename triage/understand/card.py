@@ -12,11 +12,14 @@ class FieldCard:
     """One field: its labels, how it was fitted, and figures on tickets the model had not seen (out of fold).
 
     ``accuracy_interval`` is Wilson's, at 95 %. ``vector_weight`` is the embedding's weight against the words;
-    ``ece`` the expected calibration error in 15 bins, before and after calibration.
+    ``ece`` the expected calibration error in 15 bins, before and after calibration; ``reliability`` are its bins as
+    (mean probability, share that was right, tickets). ``checked`` tickets were judged by a model that had not seen
+    them.
     """
 
     labels: tuple[str, ...]
     tickets: int
+    checked: int
     single_labels: tuple[str, ...]
     vector_weight: float
     regularisation: float
@@ -27,6 +30,8 @@ class FieldCard:
     log_loss: float
     ece_before: float
     ece: float
+    reliability: tuple[tuple[float, float, int], ...]
+    curve: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,4 +67,8 @@ class ModelCard:
 
 
 def _with_tuples(content: Mapping[str, Any]) -> dict[str, Any]:  # Any: parsed JSON
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
+    return {key: _with_tuple(value) for key, value in content.items()}
+
+
+def _with_tuple(value: object) -> object:
+    return tuple(_with_tuple(part) for part in value) if isinstance(value, list) else value

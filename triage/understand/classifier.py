@@ -21,10 +21,12 @@ from kb import FloatArray
 from triage.errors import ModelDamaged, NoModel
 from triage.tickets.model import LabelProbability, Prediction
 from triage.understand.card import ModelCard
-from triage.understand.sharpness import Sharpness
+from triage.understand.clearance import Checked
+from triage.understand.reasons import Terms, what_would_change, words_for
+from triage.understand.sharpness import Calibration, Sharpness
 from triage.understand.vectorizer import Vectorizer
 
-FORMAT = 3
+FORMAT = 4
 MANIFEST = "manifest.json"
 CARD = "card.json"
 TERMS = "terms.json"
@@ -32,30 +34,27 @@ ARRAYS = "arrays.npz"
 SHOWN = 5
 
 Probabilities = npt.NDArray[np.float64]
-# Rows of the terms of one ticket, their weights, and the words among them in the same order.
-Terms = tuple[npt.NDArray[np.int64], Probabilities, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class FieldModel:
     """The linear model of one field with c labels, t terms and d dimensions, and what was measured of it.
 
-    ``term_weights`` (t, c), ``vector_weights`` (d, c), ``bias`` (c,). ``sharpness`` turns margins into calibrated
-    probabilities. ``certainty`` and ``nearness`` hold mean and deviation of the
-    largest margin and of the nearest neighbour's cosine, ``familiar`` the sorted sums of their z-scores, and
-    ``probability`` and ``correct`` (n,) the first label's, all on tickets that the model had not seen.
+    ``term_weights`` (t, c), ``vector_weights`` (d, c), ``bias`` (c,). ``calibration`` turns margins into calibrated
+    probabilities. ``certainty`` and ``nearness`` hold mean and deviation of the largest margin and of the nearest
+    neighbour's cosine, ``familiar`` the sorted sums of their z-scores, and ``checked`` the judgements, all on tickets
+    that the model had not seen.
     """
 
     labels: tuple[str, ...]
     term_weights: FloatArray
     vector_weights: FloatArray
     bias: FloatArray
-    sharpness: Sharpness
+    calibration: Calibration
     certainty: tuple[float, float]
     nearness: tuple[float, float]
     familiar: Probabilities
-    probability: Probabilities
-    correct: npt.NDArray[np.bool_]
+    checked: Checked
 
     def margins(self, terms: Terms, vector: FloatArray) -> npt.NDArray[np.float64]:
         """(1, c) margins of one ticket."""
@@ -119,9 +118,9 @@ class Classifier:
             raise _damaged(folder, ARRAYS) from error
         return cls(card, vectorizer, fields, seen)
 
-    def measured(self, field: str) -> tuple[Probabilities, npt.NDArray[np.bool_]]:
-        """(n,) probability of the first label and whether it was right, on tickets the model had not seen."""
-        return self._fields[field].probability, self._fields[field].correct
+    def checked(self, field: str) -> Checked:
+        """What the model made of tickets that it had not seen."""
+        return self._fields[field].checked
 
     def predict(
         self, texts: Sequence[str], vectors: FloatArray, features: Sequence[Mapping[str, str]]
@@ -129,13 +128,8 @@ class Classifier:
         """One prediction per field for each of n cleaned texts, (n, d) vectors and n sets of metadata."""
         nearest = self._nearest(vectors)
         return [
-            tuple(self._prediction(name, terms, vector, near) for name in self._fields)
-            for terms, vector, near in zip(
-                (self._vectorizer.terms(text, known) for text, known in zip(texts, features, strict=True)),
-                vectors,
-                nearest,
-                strict=True,
-            )
+            self._predictions(text, known, vector, near)
+            for text, known, vector, near in zip(texts, features, vectors, nearest, strict=True)
         ]
 
     def probabilities(
@@ -146,25 +140,31 @@ class Classifier:
         rows = [self._vectorizer.terms(text, known) for text, known in zip(texts, features, strict=True)]
         margins = np.concatenate([model.margins(terms, vector) for terms, vector in zip(rows, vectors, strict=True)])
         familiar = model.familiarity_sum(margins.max(axis=1), self._nearest(vectors))
-        return model.sharpness.probabilities(margins), familiar
+        return model.calibration.probabilities(margins), familiar
 
     def labels(self, field: str) -> tuple[str, ...]:
         """The labels of a field, in the order of the probabilities."""
         return self._fields[field].labels
 
-    def _prediction(self, name: str, terms: Terms, vector: FloatArray, near: float) -> Prediction:
-        model = self._fields[name]
-        margins = model.margins(terms, vector)
-        p = model.sharpness.probabilities(margins)[0]
-        order = np.argsort(-p, kind="stable")[:SHOWN]
-        total = model.familiarity_sum(margins.max(axis=1), np.array([near]))
-        familiarity = np.searchsorted(model.familiar, total[0]) / len(model.familiar)
-        return Prediction(
-            field=name,
-            ranked=tuple(LabelProbability(model.labels[row], float(p[row])) for row in order),
-            familiarity=float(familiarity),
-            evidence=_evidence(model, terms, int(order[0])),
-        )
+    def _predictions(
+        self, text: str, known: Mapping[str, str], vector: FloatArray, near: float
+    ) -> tuple[Prediction, ...]:
+        terms = self._vectorizer.terms(text, known)
+        predictions = []
+        for name, model in self._fields.items():
+            margins = model.margins(terms, vector)
+            p = model.calibration.probabilities(margins)[0]
+            order = np.argsort(-p, kind="stable")[:SHOWN]
+            total = model.familiarity_sum(margins.max(axis=1), np.array([near]))
+            prediction = Prediction(
+                field=name,
+                ranked=tuple(LabelProbability(model.labels[row], float(p[row])) for row in order),
+                familiarity=float(np.searchsorted(model.familiar, total[0]) / len(model.familiar)),
+                evidence=words_for(model, terms, int(order[0])),
+                change=what_would_change(model, self._vectorizer, text, known, vector),
+            )
+            predictions.append(prediction)
+        return tuple(predictions)
 
     def _nearest(self, vectors: FloatArray) -> Probabilities:
         nearest: Probabilities = (vectors @ self._seen.T).max(axis=1).astype(np.float64)
@@ -198,13 +198,6 @@ def sha256_of(path: Path) -> str | None:
         return None
 
 
-def _evidence(model: FieldModel, terms: Terms, label: int) -> tuple[str, ...]:
-    rows, weights, words = terms
-    share = weights[: len(words)] * model.term_weights[rows[: len(words)], label]
-    best = np.argsort(-share, kind="stable")[:SHOWN]
-    return tuple(words[row] for row in best if share[row] > 0)
-
-
 def _field(arrays: Mapping[str, npt.NDArray[np.float64]], number: int, card: ModelCard) -> FieldModel:
     name = list(card.fields)[number]
     certainty, nearness = arrays[f"{number}_moments"].tolist()
@@ -213,12 +206,16 @@ def _field(arrays: Mapping[str, npt.NDArray[np.float64]], number: int, card: Mod
         term_weights=arrays[f"{number}_term_weights"].astype(np.float32),
         vector_weights=arrays[f"{number}_vector_weights"].astype(np.float32),
         bias=arrays[f"{number}_bias"].astype(np.float32),
-        sharpness=Sharpness(*card.fields[name].sharpness),
+        calibration=Calibration(Sharpness(*card.fields[name].sharpness), card.fields[name].curve),
         certainty=(certainty[0], certainty[1]),
         nearness=(nearness[0], nearness[1]),
         familiar=arrays[f"{number}_familiar"],
-        probability=arrays[f"{number}_probability"],
-        correct=arrays[f"{number}_correct"].astype(np.bool_),
+        checked=Checked(
+            guess=arrays[f"{number}_guess"].astype(np.int64),
+            mass=arrays[f"{number}_mass"],
+            place=arrays[f"{number}_place"].astype(np.int64),
+            truth=arrays[f"{number}_truth"],
+        ),
     )
 
 

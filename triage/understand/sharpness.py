@@ -37,6 +37,35 @@ class Sharpness:
         return p
 
 
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Margins → calibrated probabilities: the sharpness, then where it helped an isotonic curve of the first label.
+
+    ``curve`` are (probability by sharpness, share that was right) points, both ascending, with straight lines between
+    them (centred isotonic regression, Oron and Flournoy 2017: no steps, so that tickets keep their order). Empty: none.
+    """
+
+    sharpness: Sharpness = Sharpness()
+    curve: tuple[tuple[float, float], ...] = ()
+
+    def probabilities(self, margins: Floats) -> npt.NDArray[np.float64]:
+        """(n, c) margins → (n, c) probabilities; rows add up to 1 and the first label stays the first."""
+        p = self.sharpness.probabilities(margins)
+        return _bend(p, np.array(self.curve)) if self.curve else p
+
+
+def _bend(p: npt.NDArray[np.float64], curve: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    rows, first = np.arange(len(p)), p.argmax(axis=1)
+    top = p[rows, first]
+    rest = np.maximum(1 - top, 1e-12)
+    second = np.partition(p, -2, axis=1)[:, -2] / rest
+    # Not below what would let the second label overtake the first.
+    wanted = np.maximum(np.interp(top, curve[:, 0], curve[:, 1]), second / (1 + second))
+    bent: npt.NDArray[np.float64] = p * ((1 - wanted) / rest)[:, None]
+    bent[rows, first] = wanted
+    return bent
+
+
 def describe(margins: Floats) -> npt.NDArray[np.float64]:
     """(n, 4): one, the largest margin, its distance to the next and its square."""
     two = np.partition(margins, -2, axis=1)[:, -2:].astype(np.float64)

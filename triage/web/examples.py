@@ -64,6 +64,7 @@ _PREDICTION: JsonDict = {
     "ranked": [_FIRST, _SECOND],
     "familiarity": 0.71,
     "evidence": ["fenngate", "vpn"],
+    "change": "Without “fenngate”, “vpn” it would be workplace.",
 }
 _DECISION: JsonDict = {
     "field": "queue",
@@ -81,6 +82,7 @@ _PROVENANCE: JsonDict = {
     "knowledge_snapshot": "386ffdddac8f3150",
     "policy_digest": _DIGEST,
     "code_version": "0.1.0",
+    "code_digest": _DIGEST,
 }
 _READ: JsonDict = {
     "text": "VPN drops every ten minutes\n\nSince this morning FennGate disconnects again and again.",
@@ -137,17 +139,38 @@ ARTICLES: JsonDict = {"articles": [ARTICLE], "next": None}
 _CERTIFICATE: JsonDict = {
     "certified": True,
     "field": "queue",
+    "value": None,
+    "choices": 1,
     "target": 0.95,
     "confidence": 0.95,
+    "alpha": 0.05,
     "threshold": 0.81,
     "n": 207,
     "errors": 4,
     "lower_bound": 0.956,
     "coverage": 0.41,
+    "evidence": {"model": "m-030ca5984e97", "dataset": _DIGEST, "date": "2026-11-20T08:00:00+00:00"},
     "says": "From 81% on, 203 of 207 checked tickets were right: at least 95% are, with 95% confidence.",
 }
+_SHORTFALL: JsonDict = {
+    "certified": False,
+    "field": "queue",
+    "value": None,
+    "choices": 3,
+    "target": 0.9,
+    "confidence": 0.95,
+    "alpha": 0.05,
+    "n": 31,
+    "errors": 3,
+    "missing": 45,
+    "says": "Not certified: 3 of the 31 surest checked tickets were wrong; 45 more without an error certify 90%.",
+}
 _CARD: JsonDict = {"model_id": "m-030ca5984e97", "created_at": "2026-11-20T08:00:00+00:00", "tickets": 508, "seed": 0}
-MODELS: JsonDict = {"champion": "m-030ca5984e97", "models": [_CARD], "clearance": {"queue": _CERTIFICATE}}
+MODELS: JsonDict = {
+    "champion": "m-030ca5984e97",
+    "models": [_CARD],
+    "clearance": {"queue": {"apply": [_CERTIFICATE], "ask": _SHORTFALL}},
+}
 
 READY: JsonDict = {
     "ready": True,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Annotated
 
 import structlog
@@ -18,7 +17,7 @@ from triage.db.upgrade import check_database
 from triage.errors import TriageError
 from triage.learning.registry import champion, list_models
 from triage.tickets.keys import Scope
-from triage.understand.certificate import Certificate
+from triage.understand.clearance import clearance_view
 from triage.web.context import Caller, Context, allowed, context_of
 from triage.web.errors import NO_DATABASE
 from triage.web.schemas import ModelsOut, ReadyOut
@@ -75,12 +74,7 @@ def get_models(caller: Annotated[Caller, Depends(allowed(Scope.MODELS_READ))]) -
     """All models with their figures, and what the one in use may apply by itself."""
     folder = caller.here.settings.models_folder
     used = champion(folder)
-    clearance = {
-        name: {"certified": True, **asdict(found), "says": found.sentence}
-        if isinstance(found, Certificate)
-        else {"certified": False, **asdict(found), "says": found.explanation}
-        for name, found in caller.here.desk.current().clearance.fields.items()
-    }
+    clearance = {name: clearance_view(one) for name, one in caller.here.desk.current().clearance.fields.items()}
     cards = [card.as_json() for card in list_models(folder)]
     return JSONResponse({"champion": used.name if used else None, "models": cards, "clearance": clearance})
 

@@ -25,13 +25,14 @@ class PredictionOut(BaseModel):
     ranked: list[LabelOut]
     familiarity: float
     evidence: list[str]
+    change: str
 
 
 class DecisionOut(BaseModel):
     """What is done about one field, and why."""
 
     field: str
-    outcome: Literal["apply", "suggest", "leave"]
+    outcome: Literal["apply", "ask", "suggest", "leave"]
     value: str | None
     probability: float | None
     reason: str
@@ -85,6 +86,7 @@ class ProvenanceOut(BaseModel):
     knowledge_snapshot: str
     policy_digest: str
     code_version: str
+    code_digest: str
 
 
 class AssessmentOut(BaseModel):

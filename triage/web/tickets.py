@@ -144,7 +144,7 @@ def post_triage(ticket: TicketIn, caller: Asker) -> JSONResponse:
     if not (ticket.subject.strip() or ticket.body.strip()):
         raise BadInput("The ticket has no text: give it a subject or a body.")
     incoming = IncomingTicket(ticket.subject, ticket.body, ticket.requester, ticket.channel, features=ticket.features)
-    return JSONResponse(assessment_view(incoming, assess(incoming, caller.here.desk)))
+    return JSONResponse(assessment_view(incoming, assess(incoming, caller.here.desk.current())))
 
 
 def wait_for(here: Context, ticket_id: str, seconds: float) -> bool:

@@ -196,7 +196,7 @@ def test_models_say_what_they_are_certified_for(client: TestClient) -> None:
     body = client.get("/v1/models").json()
     assert body["champion"] == body["models"][0]["model_id"]
     assert set(body["clearance"]) == {"queue", "category", "priority"}
-    assert all(entry["says"] for entry in body["clearance"].values())
+    assert all(entry["ask"]["says"] and entry["apply"][-1]["says"] for entry in body["clearance"].values())
 
 
 def test_readiness_names_the_part_that_is_not(client: TestClient, home: Path) -> None:

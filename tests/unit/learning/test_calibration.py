@@ -1,9 +1,11 @@
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from triage.learning.calibration import calibration_error, fit_sharpness, log_loss
-from triage.understand.sharpness import Sharpness
+from triage.learning.calibration import calibrate, calibration_error, fit_curve, fit_sharpness, log_loss, reliability
+from triage.understand.sharpness import Calibration, Sharpness
 
 Margins = npt.NDArray[np.float64]
 Right = npt.NDArray[np.int64]
@@ -61,3 +63,48 @@ def test_calibration_error_is_the_mean_gap_between_said_and_true() -> None:
 
 def test_label_without_a_column_costs_a_bounded_loss() -> None:
     assert log_loss(np.array([[0.5, 0.5]]), np.array([-1])) == pytest.approx(-np.log(1e-12))
+
+
+def test_no_ticket_is_calibrated_by_its_own_label() -> None:
+    # Turning one label round may change the probabilities of the other parts, never those of its own.
+    margins, right = drawn(Sharpness(1.0), tickets=300)
+    parts = np.arange(300) % 3
+    _, before = calibrate(margins, right, parts)
+    turned = right.copy()
+    turned[parts == 0] = (turned[parts == 0] + 1) % 5
+    _, after = calibrate(margins, turned, parts)
+    np.testing.assert_allclose(before[parts == 0], after[parts == 0])
+    assert not np.allclose(before[parts == 1], after[parts == 1])
+
+
+def test_isotonic_curve_is_taken_where_a_temperature_cannot_bend_so() -> None:
+    # Right half of the time whatever the margin says, but always above a margin of 2.
+    random = np.random.default_rng(0)
+    margins = np.zeros((6000, 3))
+    margins[:, 0] = random.uniform(0.2, 3, 6000)
+    wrong = (margins[:, 0] < 2) & (random.random(6000) < 0.5)
+    calibration, p = calibrate(margins, np.where(wrong, 1, 0), np.arange(6000) % 3)
+    assert calibration.curve
+    correct = p.argmax(axis=1) == np.where(wrong, 1, 0)
+    assert calibration_error(p.max(axis=1), correct) < 0.03
+    assert not calibrate(*drawn(Sharpness(1.0)), np.arange(4000) % 3)[0].curve
+
+
+@given(st.integers(2, 6), st.integers(0, 1000))
+@settings(deadline=None, max_examples=50)
+def test_calibrated_probabilities_add_up_and_keep_the_first_label(labels: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    margins = random.normal(0, 2, (50, labels))
+    right = random.integers(0, labels, 50)
+    curve = fit_curve(Sharpness().probabilities(margins), right)
+    p = Calibration(Sharpness(), curve).probabilities(margins)
+    np.testing.assert_allclose(p.sum(axis=1), 1)
+    rows = np.arange(50)
+    assert (p[rows, margins.argmax(axis=1)] >= p.max(axis=1) - 1e-9).all()
+    assert (p >= 0).all()
+
+
+def test_bins_of_reliability_hold_every_ticket() -> None:
+    bins = reliability(np.array([0.0, 0.5, 0.99, 1.0]), np.array([False, True, True, True]))
+    assert sum(n for _, _, n in bins) == 4
+    assert bins[0] == (0.0, 0.0, 1)

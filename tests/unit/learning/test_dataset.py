@@ -111,3 +111,24 @@ def test_digest_changes_with_any_label(tmp_path: Path) -> None:
     first = read(tmp_path / "t", ROWS)
     second = read(tmp_path / "t", ROWS.replace("printing", "hardware"))
     assert first.digest != second.digest
+
+
+def test_of_a_ticket_with_a_history_the_first_text_and_the_last_label_count(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text(
+        "id,at,text,queue\n7,2026-01-02T10:00,second note,network\n7,2026-01-01T10:00,VPN drops,servicedesk\n"
+        "8,2026-01-01T09:00,Printer,print\n7,2026-01-03T10:00,closing,\n",
+        encoding="utf-8",
+    )
+    tickets = read_tickets(path, text=["text"], labels=["queue"], time="at", ticket="id")
+    assert tickets.texts == ("VPN drops", "Printer")
+    assert tickets.labels["queue"] == ("network", "print")
+    assert tickets.times[0] is not None
+    assert tickets.times[0].day == 1
+
+
+def test_repeated_ids_are_refused_with_the_option_that_reads_a_history(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("id,text,queue\n7,a,x\n7,b,y\n", encoding="utf-8")
+    with pytest.raises(BadInput, match="--ticket id"):
+        read_tickets(path, text=["text"], labels=["queue"])

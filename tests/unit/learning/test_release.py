@@ -1,6 +1,7 @@
 import json
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -86,6 +87,16 @@ def test_champion_is_judged_by_what_it_says_of_tickets_that_it_never_saw(small_h
     assert pair.second == pytest.approx(
         np.mean([said == label for said, label in zip(live, tickets.labels["queue"], strict=True)])
     )
+
+
+def test_tickets_that_the_champion_has_only_learned_from_are_left_out(small_home: SmallHome) -> None:
+    tickets = small_desk(90)
+    days = tuple(datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day) for day in range(90))
+    champion = small_home.train(replace(tickets, times=days))
+    candidate = small_home.train(tickets)
+    models = [Classifier.load(small_home.models / name) for name in (candidate, champion)]
+    (pair,) = compare_models(small_home.models, small_home.datasets, *models).values()
+    assert pair.n == 45
 
 
 def test_label_that_the_champion_does_not_know_counts_against_it(small_home: SmallHome) -> None:
