@@ -48,14 +48,15 @@ class Paired:
 class Compared:
     """One field of the candidate and of what it is measured against.
 
-    ``paired`` is None where there is nothing to compare. ``coverage`` and ``champion_coverage`` are the shares of
-    tickets that each is certified to decide alone, 0 without a certificate.
+    ``paired`` is None where there is nothing to compare, for the reason ``why_not``. ``coverage`` and
+    ``champion_coverage`` are the shares of tickets that each is certified to decide alone, 0 without a certificate.
     """
 
     field: str
     paired: Paired | None
     coverage: float = 0.0
     champion_coverage: float = 0.0
+    why_not: str = "no ticket was judged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ def _interval(difference: npt.NDArray[np.int64], groups: npt.NDArray[np.uint64],
 
 def _first(one: Compared) -> FieldVerdict:
     if one.paired is None:
-        return FieldVerdict(one.field, False, f"{one.field}: no ticket was judged.", None)
+        return FieldVerdict(one.field, False, f"{one.field}: {one.why_not}.", None)
     p = one.paired
     passed = p.first > p.second
     said = (
@@ -159,7 +160,7 @@ def _first(one: Compared) -> FieldVerdict:
 
 def _against(one: Compared, margin: float) -> FieldVerdict:
     if one.paired is None:
-        return FieldVerdict(one.field, False, f"{one.field}: the champion predicts it, the candidate does not.", None)
+        return FieldVerdict(one.field, False, f"{one.field}: {one.why_not}.", None)
     p = one.paired
     low, high = p.interval
     said = (

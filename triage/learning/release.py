@@ -78,7 +78,16 @@ def run_gate(models: Path, datasets: Path, candidate_id: str, policy: Policy, *,
     pairs = compare_models(models, datasets, candidate, rival)
     ours, theirs = certified_coverage(candidate, policy), certified_coverage(rival, policy)
     fields = {
-        name: Compared(name, pairs.get(name), ours.get(name, 0.0), theirs.get(name, 0.0)) for name in rival.fields
+        name: Compared(
+            name,
+            pairs.get(name),
+            ours.get(name, 0.0),
+            theirs.get(name, 0.0),
+            "the champion has learned from every ticket that the candidate was judged on"
+            if name in candidate.fields
+            else "the champion predicts it, the candidate does not",
+        )
+        for name in rival.fields
     }
     verdict = judge_candidate(candidate_id, rival.model_id, fields, margin=margin)
     plain = _against_plain_guess(candidate, judged)

@@ -19,7 +19,7 @@ def paired(both: int, only_first: int, only_second: int) -> Paired:
     return compare(first, second, np.arange(len(first), dtype=np.uint64))
 
 
-def against(pair: Paired | None, *, margin: float = 0.01, ours: float = 0.0, theirs: float = 0.0) -> Verdict:
+def against(pair: Paired, *, margin: float = 0.01, ours: float = 0.0, theirs: float = 0.0) -> Verdict:
     return judge_candidate("m-new", "m-old", {"queue": Compared("queue", pair, ours, theirs)}, margin=margin)
 
 
@@ -86,8 +86,9 @@ def test_too_few_tickets_to_tell_do_not_pass_and_say_how_many_would_do() -> None
 
 
 def test_field_that_the_candidate_lost_stops_it() -> None:
-    verdict = against(None)
-    assert not verdict.passed and "the candidate does not" in verdict.fields[0].sentence
+    lost = Compared("queue", None, why_not="the candidate does not predict it")
+    verdict = judge_candidate("m-new", "m-old", {"queue": lost})
+    assert not verdict.passed and "queue: the candidate does not" in verdict.fields[0].sentence
 
 
 @pytest.mark.parametrize(
