@@ -60,7 +60,7 @@ def save(
 def _field_arrays(number: int, model: FieldModel) -> dict[str, npt.NDArray[np.generic]]:
     values: dict[str, npt.NDArray[np.generic]] = {
         "term_weights": model.term_weights.astype(np.float16),
-        "vector_weights": model.vector_weights,
+        "votes": model.votes.astype(np.float16),
         "bias": model.bias,
         "moments": np.array([model.certainty, model.nearness]),
         "familiar": model.familiar,

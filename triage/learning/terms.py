@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from kb import FloatArray
 from triage.understand.vectorizer import known_values, pieces_in, words_in
 
 Matrix = sparse.csr_matrix
@@ -72,12 +71,6 @@ def fit_weighing(counts: Counts, rows: Rows) -> Weighing:
     pieces, piece_rarity = _fit(counts.pieces[rows], MOST_PIECES)
     values, _ = _fit(counts.values[rows], MOST_WORDS)
     return Weighing(words, pieces, values, word_rarity, piece_rarity)
-
-
-def with_vectors(terms: Matrix, vectors: FloatArray, weight: float) -> Matrix:
-    """Both views side by side: (n, t) terms and (n, d) embeddings times their weight."""
-    both: Matrix = sparse.hstack([terms, sparse.csr_matrix(vectors * np.float32(weight))], format="csr")
-    return both
 
 
 def _matrix(counted: Iterable[Counter[str]]) -> tuple[Matrix, tuple[str, ...]]:

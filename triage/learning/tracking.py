@@ -183,7 +183,11 @@ def _parameters(card: ModelCard) -> dict[str, object]:
     fields = {
         f"{_plain(name)}.{what}": value
         for name, field in card.fields.items()
-        for what, value in (("vector_weight", field.vector_weight), ("regularisation", field.regularisation))
+        for what, value in (
+            ("term_weight", field.term_weight),
+            ("steepness", field.steepness),
+            ("regularisation", field.regularisation),
+        )
     }
     return {**shared, **fields}
 

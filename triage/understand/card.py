@@ -11,17 +11,18 @@ from typing import Any
 class FieldCard:
     """One field: its labels, how it was fitted, and figures on tickets the model had not seen (out of fold).
 
-    ``accuracy_interval`` is Wilson's, at 95 %. ``vector_weight`` is the embedding's weight against the words;
-    ``ece`` the expected calibration error in 15 bins, before and after calibration; ``reliability`` are its bins as
-    (mean probability, share that was right, tickets). ``checked`` tickets were judged by a model that had not seen
-    them.
+    ``accuracy_interval`` is Wilson's, at 95 %. ``term_weight`` is the words' weight against the meaning, ``steepness``
+    how fast a past ticket's vote fades; ``ece`` the expected calibration error in 15 bins, before and after
+    calibration; ``reliability`` are its bins as (mean probability, share that was right, tickets). ``checked`` tickets
+    were judged by a model that had not seen them.
     """
 
     labels: tuple[str, ...]
     tickets: int
     checked: int
     single_labels: tuple[str, ...]
-    vector_weight: float
+    term_weight: float
+    steepness: float
     regularisation: float
     sharpness: tuple[float, float, float, float]
     accuracy: float

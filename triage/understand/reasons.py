@@ -23,7 +23,7 @@ Terms = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], list[str]]
 
 
 class Linear(Protocol):
-    """A linear model of one field."""
+    """A model of one field, linear in its terms."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -33,8 +33,8 @@ class Linear(Protocol):
     def term_weights(self) -> FloatArray:
         """(t, c) weights."""
 
-    def margins(self, terms: Terms, vector: FloatArray) -> npt.NDArray[np.float64]:
-        """(1, c) margins of one ticket."""
+    def margins(self, terms: Terms, voted: FloatArray) -> npt.NDArray[np.float64]:
+        """(1, c) margins of one ticket, given what past tickets voted (c,)."""
 
 
 def words_for(model: Linear, terms: Terms, label: int) -> tuple[str, ...]:
@@ -46,15 +46,15 @@ def words_for(model: Linear, terms: Terms, label: int) -> tuple[str, ...]:
 
 
 def what_would_change(
-    model: Linear, vectorizer: Vectorizer, text: str, features: Mapping[str, str], vector: FloatArray
+    model: Linear, vectorizer: Vectorizer, text: str, features: Mapping[str, str], voted: FloatArray
 ) -> str:
     """The fewest words without which the model would have preferred another label, or that few words do not decide.
 
-    Words are taken in the order of their weight, and it is tried: what is said is true of the words. The embedding is
-    left as it is, so without the words it might have changed sooner.
+    Words are taken in the order of their weight, and it is tried: what is said is true of the words. What past
+    tickets voted is left as it is, so without the words it might have changed sooner.
     """
     terms = vectorizer.terms(text, features)
-    margins = model.margins(terms, vector)[0]
+    margins = model.margins(terms, voted)[0]
     first, second = np.argsort(-margins, kind="stable")[:2]
     towards = model.term_weights[:, first] - model.term_weights[:, second]
     gap = float(margins[first] - margins[second])
@@ -67,7 +67,7 @@ def what_would_change(
         if gap > 0:
             continue
         left = _without(text, removed)
-        instead = int(model.margins(vectorizer.terms(left, features), vector)[0].argmax())
+        instead = int(model.margins(vectorizer.terms(left, features), voted)[0].argmax())
         if instead != first:
             return f"Without {_quoted(removed)} it would be {model.labels[instead]}."
     next_best = f"next comes {model.labels[second]}"
