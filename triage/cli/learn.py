@@ -23,6 +23,7 @@ from triage.cli.options import (
 from triage.cli.show import note, out, print_json, progress
 from triage.errors import BadInput, Misconfigured
 from triage.learning.registry import champion, list_models, promote
+from triage.policy import read_policy
 from triage.settings import Settings
 from triage.understand.card import ModelCard
 from triage.understand.clearance import Aim
@@ -209,7 +210,13 @@ def train_tickets(settings: Settings, tickets: LabelledTickets, *, promoted: boo
     from triage.learning.training import train_classifier
 
     with progress("Embedding and fitting") as report:
-        card = train_classifier(tickets, open_encoder(settings), settings.models_folder, progress=report)
+        card = train_classifier(
+            tickets,
+            open_encoder(settings),
+            settings.models_folder,
+            descriptions=read_policy(settings.policy_file).descriptions,
+            progress=report,
+        )
     if promoted:
         promote(settings.models_folder, card.model_id)
     return card

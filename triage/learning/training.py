@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,12 +22,14 @@ from kb import Encoder, FloatArray, Progress
 from triage import __version__
 from triage.learning.calibration import calibrate, calibration_error, log_loss, reliability
 from triage.learning.dataset import LabelledTickets, refuse_untrainable
+from triage.learning.fewshot import SETTINGS, FewShot, fit_few, is_small, judge_few
 from triage.learning.saving import save
 from triage.learning.splits import SMALL_HISTORY, folds_of, parts_of, split
 from triage.learning.terms import Counts, Matrix, count_terms, fit_weighing, with_vectors
 from triage.understand.card import FieldCard, ModelCard
 from triage.understand.classifier import FieldModel
 from triage.understand.clearance import Checked, check
+from triage.understand.descriptions import describe
 from triage.understand.sharpness import Calibration
 
 # (weight of the embedding against the words, regularisation C), tried out of fold. Short questions want the
@@ -57,15 +60,33 @@ class _Judged:
     vector_weight: float
     regularisation: float
     margins: Floats
+    few: FewShot | None = None
+
+
+class _Linear(NamedTuple):
+    """Weights of terms (t, c) and of the embedding (d, c), and bias (c,)."""
+
+    terms: FloatArray
+    vectors: FloatArray
+    bias: FloatArray
 
 
 class Training:
     """All that the fields of one training run share: counts, folds and vectors."""
 
-    def __init__(self, tickets: LabelledTickets, vectors: FloatArray, *, seed: int = 0) -> None:
+    def __init__(
+        self,
+        tickets: LabelledTickets,
+        vectors: FloatArray,
+        *,
+        described: Mapping[str, FloatArray] | None = None,
+        seed: int = 0,
+    ) -> None:
+        """``described`` has (c, d) vectors of the labels of each field that few-shot learning is tried on."""
         refuse_untrainable(tickets)
         self.tickets = tickets
         self.vectors = vectors
+        self.described = described or {}
         self.seed = seed
         self.counts = count_terms(tickets.texts, tickets.features)
         divided = split(tickets)
@@ -78,19 +99,31 @@ class Training:
 
 
 def train_classifier(
-    tickets: LabelledTickets, encoder: Encoder, folder: Path, *, progress: Progress | None = None, seed: int = 0
+    tickets: LabelledTickets,
+    encoder: Encoder,
+    folder: Path,
+    *,
+    descriptions: Mapping[str, Mapping[str, str]] | None = None,
+    progress: Progress | None = None,
+    seed: int = 0,
 ) -> ModelCard:
     """Train one model of all labelled fields and write it to ``folder/<model id>``.
 
     ``progress`` counts embedded tickets and fits as equal steps. Raises ``BadInput`` where there is too little
-    to learn from. The same tickets, encoder, seed and version give the same model.
+    to learn from. The same tickets, descriptions, encoder, seed and version give the same model. ``descriptions`` say
+    by field what a label means, as far as anyone has said so.
     """
     refuse_untrainable(tickets)
-    fits = len(tickets.labels) * (len(CANDIDATES) * folds_of(len(tickets)) + 1)
+    fits = sum(_fits(tickets, name) for name in tickets.labels)
     total = len(tickets) + fits
     report = progress or (lambda done, total: None)
     vectors = encoder.encode(tickets.texts, progress=lambda done, _: report(done, total))
-    training = Training(tickets, vectors, seed=seed)
+    described = {
+        name: describe({label: (descriptions or {}).get(name, {}).get(label, "") for label in labels}, encoder)
+        for name in tickets.labels
+        if is_small(len(tickets), len(labels := labels_of(tickets.labels[name])))
+    }
+    training = Training(tickets, vectors, described=described, seed=seed)
     done = len(tickets)
 
     def step() -> None:
@@ -119,25 +152,31 @@ def train_classifier(
 def fit_field(training: Training, name: str, step: Callable[[], None] = lambda: None) -> tuple[FieldModel, FieldCard]:
     """Choose the weight of the views out of fold, calibrate, measure, and fit on all labelled tickets."""
     values = training.tickets.labels[name]
-    labels = tuple(sorted({value for value in values if value is not None}))
+    labels = labels_of(values)
     number = {label: row for row, label in enumerate(labels)}
     target = np.array([number.get(value, -1) if value else -1 for value in values], dtype=np.int64)
-    judged = _judge_candidates(training, target, len(labels), step)
+    judged = _judge_candidates(training, target, len(labels), step) + _judge_few(training, name, target, step)
     unseen = np.flatnonzero((target >= 0) & (training.part >= 0))
     best = max(judged, key=lambda one: _merit(one.margins[unseen], target[unseen]))
     margins = _finite(best.margins[unseen])
     calibration, p = calibrate(margins, target[unseen], training.part[unseen])
     rows = np.flatnonzero(target >= 0)
-    linear = _fit(
-        with_vectors(training.terms[rows], training.vectors[rows], best.vector_weight),
-        target[rows],
-        best.regularisation,
-        training.seed,
-    )
+    linear = _fit_on(training, name, best, rows, target)
     step()
     top, near = margins.max(axis=1), training.nearest[unseen]
-    model = _assemble(training, linear, best, labels, calibration, (top, near), check(p, target[unseen]))
+    model = _assemble(linear, labels, calibration, (top, near), check(p, target[unseen]))
     return model, _card(model, best, values, target[unseen], p, margins)
+
+
+def labels_of(values: Sequence[str | None]) -> tuple[str, ...]:
+    """The labels of a column in the order of a model's columns."""
+    return tuple(sorted({value for value in values if value is not None}))
+
+
+def _fits(tickets: LabelledTickets, name: str) -> int:
+    folds = folds_of(len(tickets))
+    few = len(SETTINGS) if is_small(len(tickets), len(labels_of(tickets.labels[name]))) else 0
+    return (len(CANDIDATES) + few) * folds + 1
 
 
 def _fold(counts: Counts, learn: Ints, judge: Ints) -> _Fold:
@@ -178,6 +217,18 @@ def _judge_candidates(training: Training, target: Ints, classes: int, step: Call
     return judged
 
 
+def _judge_few(training: Training, name: str, target: Ints, step: Callable[[], None]) -> list[_Judged]:
+    described = training.described.get(name)
+    if described is None:
+        return []
+    folds = [(fold.learn, fold.judge) for fold in training.folds]
+    judged = []
+    for few in SETTINGS:
+        margins = judge_few(folds, training.vectors, target, described, few, step)
+        judged.append(_Judged(1.0, few.regularisation, margins, few))
+    return judged
+
+
 def _judge(
     learn_terms: Matrix,
     judge_terms: Matrix,
@@ -194,6 +245,25 @@ def _judge(
     learn = with_vectors(learn_terms, learn_vectors, weight)[known]
     model = _fit(learn, target[known], regularisation, seed)
     return model.classes_, _margins(model, with_vectors(judge_terms, judge_vectors, weight))
+
+
+def _fit_on(training: Training, name: str, best: _Judged, rows: Ints, target: Ints) -> _Linear:
+    """The chosen candidate, fitted on the rows that have a label."""
+    if best.few:
+        weights, bias = fit_few(training.vectors[rows], target[rows], training.described[name], best.few)
+        no_terms = np.zeros((training.terms.shape[1], len(bias)), dtype=np.float32)
+        return _Linear(no_terms, weights.astype(np.float32), bias.astype(np.float32))
+    both = with_vectors(training.terms[rows], training.vectors[rows], best.vector_weight)
+    model = _fit(both, target[rows], best.regularisation, training.seed)
+    coefficients, bias = np.asarray(model.coef_), np.asarray(model.intercept_)
+    if len(model.classes_) == 2:
+        coefficients, bias = np.vstack([-coefficients, coefficients]), np.concatenate([-bias, bias])
+    terms = training.terms.shape[1]
+    return _Linear(
+        coefficients[:, :terms].T.astype(np.float32),
+        (best.vector_weight * coefficients[:, terms:]).T.astype(np.float32),
+        bias.astype(np.float32),
+    )
 
 
 def _fit(matrix: Matrix, target: Ints, regularisation: float, seed: int) -> LinearSVC:
@@ -222,26 +292,20 @@ def _finite(margins: Floats) -> Floats:
 
 
 def _assemble(  # all that a field's model holds
-    training: Training,
-    model: LinearSVC,
-    best: _Judged,
+    linear: _Linear,
     labels: tuple[str, ...],
     calibration: Calibration,
     familiar: tuple[Floats, Floats],
     checked: Checked,
 ) -> FieldModel:
-    coefficients, bias = np.asarray(model.coef_), np.asarray(model.intercept_)
-    if len(labels) == 2:
-        coefficients, bias = np.vstack([-coefficients, coefficients]), np.concatenate([-bias, bias])
-    terms = training.terms.shape[1]
     top, near = familiar
     certainty = float(top.mean()), float(top.std()) or 1.0
     nearness = float(near.mean()), float(near.std()) or 1.0
     return FieldModel(
         labels=labels,
-        term_weights=coefficients[:, :terms].T.astype(np.float32),
-        vector_weights=(best.vector_weight * coefficients[:, terms:]).T.astype(np.float32),
-        bias=bias.astype(np.float32),
+        term_weights=linear.terms,
+        vector_weights=linear.vectors,
+        bias=linear.bias,
         calibration=calibration,
         certainty=certainty,
         nearness=nearness,
@@ -272,6 +336,7 @@ def _card(  # all that is said of a field's model
         ece=calibration_error(model.checked.probability, correct),
         reliability=reliability(model.checked.probability, correct),
         curve=model.calibration.curve,
+        description_weight=best.few.description if best.few else None,
     )
 
 

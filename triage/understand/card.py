@@ -14,7 +14,8 @@ class FieldCard:
     ``accuracy_interval`` is Wilson's, at 95 %. ``vector_weight`` is the embedding's weight against the words;
     ``ece`` the expected calibration error in 15 bins, before and after calibration; ``reliability`` are its bins as
     (mean probability, share that was right, tickets). ``checked`` tickets were judged by a model that had not seen
-    them.
+    them. ``description_weight`` is None but where few-shot learning was chosen: on the embedding alone, each label's
+    name and description counted for so many tickets.
     """
 
     labels: tuple[str, ...]
@@ -32,6 +33,7 @@ class FieldCard:
     ece: float
     reliability: tuple[tuple[float, float, int], ...]
     curve: tuple[tuple[float, float], ...] = ()
+    description_weight: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
