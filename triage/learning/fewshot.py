@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from kb import FloatArray
 from triage.learning.splits import SMALL_HISTORY
@@ -53,7 +54,9 @@ def fit_few(vectors: FloatArray, target: Ints, described: FloatArray, setting: F
     examples = np.concatenate([vectors[known], described])
     weights = np.concatenate([np.ones(int(known.sum())), np.full(len(described), setting.description)])
     model = LogisticRegression(C=setting.regularisation, max_iter=MAX_ITERATIONS)
-    model.fit(examples, np.concatenate([target[known], classes]), sample_weight=weights)
+    # One thread: the matrices are small, several spend their time waiting, and their number would change the last bits.
+    with threadpool_limits(1, "blas"):
+        model.fit(examples, np.concatenate([target[known], classes]), sample_weight=weights)
     coefficients = np.asarray(model.coef_, dtype=np.float64)
     bias = np.asarray(model.intercept_, dtype=np.float64)
     if len(classes) == 2:  # one column, the log odds of the second

@@ -337,6 +337,7 @@ def _card(  # all that is said of a field's model
         reliability=reliability(model.checked.probability, correct),
         curve=model.calibration.curve,
         description_weight=best.few.description if best.few else None,
+        labelled=tuple(counts[label] for label in model.labels),
     )
 
 

@@ -15,7 +15,7 @@ class FieldCard:
     ``ece`` the expected calibration error in 15 bins, before and after calibration; ``reliability`` are its bins as
     (mean probability, share that was right, tickets). ``checked`` tickets were judged by a model that had not seen
     them. ``description_weight`` is None but where few-shot learning was chosen: on the embedding alone, each label's
-    name and description counted for so many tickets.
+    name and description counted for so many tickets. ``labelled`` says of how many tickets each label was learned.
     """
 
     labels: tuple[str, ...]
@@ -34,6 +34,7 @@ class FieldCard:
     reliability: tuple[tuple[float, float, int], ...]
     curve: tuple[tuple[float, float], ...] = ()
     description_weight: float | None = None
+    labelled: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
