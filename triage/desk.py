@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -14,9 +14,11 @@ from kb import Encoder, KnowledgeBase
 from triage.errors import ModelError, ModelMismatch
 from triage.learning.clearing import clear
 from triage.learning.registry import champion
-from triage.policy import Policy, read_policy
+from triage.policy import FieldPolicy, Policy, read_policy
 from triage.route import Clearance
+from triage.understand.certificate import needed
 from triage.understand.classifier import Classifier
+from triage.understand.descriptions import DescribedField
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +35,7 @@ class Loaded:
     policy: Policy
     clearance: Clearance
     audiences: tuple[str, ...]
+    described: tuple[DescribedField, ...] = ()
 
 
 class Desk:
@@ -59,6 +62,7 @@ class Desk:
         self._policy: _Watched[Policy] = _Watched(policy_file, read_policy)
         self._loaded: Loaded | None = None
         self._refusal: str | None = None
+        self._described: dict[str, DescribedField] = {}
 
     @property
     def refusal(self) -> str | None:
@@ -111,15 +115,40 @@ class Desk:
         return classifier
 
     def _assemble(self, classifier: Classifier | None, policy: Policy) -> Loaded:
-        return Loaded(self.encoder, self.knowledge, classifier, policy, clear_all(classifier, policy), self._audiences)
+        clearance = clear_all(classifier, policy)
+        self._described = describe_fields(policy, self.encoder, known=self._described)
+        described = tuple(self._described.values())
+        return Loaded(self.encoder, self.knowledge, classifier, policy, clearance, self._audiences, described)
 
 
 def clear_all(classifier: Classifier | None, policy: Policy) -> Clearance:
     """Certify every field of the model for the target that the policy sets."""
+    unmeasured = {name: _still_unmeasured(one) for name, one in policy.fields.items() if one.values}
     if classifier is None:
-        return Clearance({})
+        return Clearance({}, unmeasured)
     fields = {name: clear(classifier, name, policy) for name in classifier.fields}
-    return Clearance(fields, absence=f"Model {classifier.model_id} does not predict this field.")
+    return Clearance(fields, unmeasured, absence=f"Model {classifier.model_id} does not predict this field.")
+
+
+def describe_fields(
+    policy: Policy, encoder: Encoder, *, known: Mapping[str, DescribedField] | None = None
+) -> dict[str, DescribedField]:
+    """The fields whose values the policy describes; those that are ``known`` are not embedded again."""
+    described: dict[str, DescribedField] = {}
+    for name, wanted in policy.fields.items():
+        if wanted.values:
+            before = (known or {}).get(name)
+            same = before is not None and before.descriptions == wanted.values
+            described[name] = before if before and same else DescribedField(name, wanted.values, encoder)
+    return described
+
+
+def _still_unmeasured(wanted: FieldPolicy) -> str:
+    missing = needed(0, wanted.target, 1 - wanted.confidence)
+    return (
+        f"The nearest description; nothing has been measured yet: {missing} checked tickets without an error "
+        f"certify {wanted.target:.0%}."
+    )
 
 
 class _Watched(Generic[Value]):

@@ -232,4 +232,5 @@ def _card(  # all that is said of a field's model
         ece=calibration_error(model.checked.probability, correct),
         reliability=reliability(model.checked.probability, correct),
         curve=model.calibration.curve,
+        labelled=tuple(counts[label] for label in model.labels),
     )
