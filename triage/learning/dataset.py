@@ -173,7 +173,7 @@ def refuse_untrainable(tickets: LabelledTickets) -> None:
             said = f"only the label “{next(iter(counts))}”" if counts else "no label at all"
             raise BadInput(f"{column} has {said}; a classifier needs at least two.")
         if max(counts.values()) < 2:
-            raise BadInput(f"{column} has a label of its own for every ticket; is it an id?")
+            raise BadInput(f"{column} has a label of its own for every ticket. If it is no id, label a second one.")
         if len(counts) > MOST_LABELS:
             raise BadInput(f"{column} has {len(counts)} labels; {MOST_LABELS} are the most. Put rare ones together.")
 
