@@ -34,6 +34,9 @@ _ADDRESSED = words_of(
 )
 
 
+_PORT = re.compile(r"[:/]\d")
+
+
 def emails(text: str) -> Iterator[tuple[int, int]]:
     """E-mail addresses, also written ``ana (at) example (dot) com``; the domain must end in letters."""
     done = 0
@@ -71,15 +74,16 @@ def _is_host(match: re.Match[str], text: str) -> bool:
     before = words_before(text, match.start())
     if _is_version(before) or (text[match.start() - 1 : match.start()] == "/" and numbers[2:] == [0, 0]):
         return False
-    # 1.2.3.4 numbers sections and small versions more often than machines.
-    return max(numbers) > 9 or before[-1] in _ADDRESSED
+    # 4.5.5.64 is a version of some package more often than a machine.
+    return numbers[0] > 9 or before[-1] in _ADDRESSED or _PORT.match(text, match.end()) is not None
 
 
 def _is_version(before: list[str]) -> bool:
     """Whether the words before say so: "version", or "version 1.2.3.4 to"."""
-    if before[-1] in _BETWEEN:
-        return before[-2] in _VERSIONED or before[-3] in _VERSIONED
-    return before[-1] in _VERSIONED
+    if before[-1] not in _BETWEEN:
+        return before[-1] in _VERSIONED
+    word = next((word for word in reversed(before) if word not in _BETWEEN and not word[:1].isdigit()), "")
+    return word in _VERSIONED
 
 
 def _is_ipv6(written: str) -> bool:

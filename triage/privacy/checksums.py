@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from triage.privacy.words import in_hex_dump
+from triage.privacy.words import in_hex_dump, line_before
 
 # Length by country: https://www.swift.com/standards/data-standards/iban-international-bank-account-number
 _IBAN_LENGTHS = {
@@ -26,7 +26,7 @@ _IBAN_REST = {
 }
 
 # A group of digits that is no part of a word or of a name such as PO-4500001234.
-_DIGITS = re.compile(r"(?<!\w)(?<![A-Za-z]-)\d++(?!\w)")
+_DIGITS = re.compile(r"(?<![\w/#])(?<![A-Za-z]-)\d++(?!\w)")
 _MOST_GROUPS = 6
 _CARD_WORD = re.compile(r"card|karte|carte|tarjeta|visa|master|amex|credit|kredit|crédit|crédito|debit", re.IGNORECASE)
 
@@ -77,7 +77,7 @@ def _card_end(text: str, groups: list[tuple[int, int]], first: int) -> int | Non
         digits += text[begin:end]
         if len(digits) > 19:
             break
-        if _is_card(digits, text[max(0, start - 40) : start]):
+        if _is_card(digits, line_before(text, start)):
             best = end
     return best
 

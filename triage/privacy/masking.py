@@ -55,6 +55,10 @@ _PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(Kind)})\]")
 _TRACE = re.compile(r"[0-9@:=\"'-]|\(at\)|\[at\]|pass|pw|kennwort|mdp|contrase|clave|pin|bearer", re.IGNORECASE)
 
 
+# What was hidden by its neighbour is seen when that one is gone: "+49 171 1234567+49 171 1234568".
+_ROUNDS = 4
+
+
 def find_personal(text: str, names: Sequence[str] = ()) -> tuple[Span, ...]:
     """What is personal in a text, in order and without overlaps; time linear in its length."""
     folded = fold(text)
@@ -62,11 +66,15 @@ def find_personal(text: str, names: Sequence[str] = ()) -> tuple[Span, ...]:
     finders = list(_FINDERS) if _TRACE.search(plain) else []
     if names:
         finders.append((Kind.NAME, lambda rest: (found.span() for found in name_pattern(tuple(names)).finditer(rest))))
-    spans = []
-    for kind, find in finders:
-        stretches = list(find(plain))
-        spans += [Span(*folded.original(start, end), kind) for start, end in stretches]
-        plain = _without(plain, stretches)
+    spans: list[Span] = []
+    for _ in range(_ROUNDS):
+        known = len(spans)
+        for kind, find in finders:
+            stretches = list(find(plain))
+            spans += [Span(*folded.original(start, end), kind) for start, end in stretches]
+            plain = _without(plain, stretches)
+        if len(spans) == known:
+            break
     return tuple(sorted(spans, key=lambda span: span.start))
 
 

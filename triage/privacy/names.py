@@ -106,9 +106,16 @@ def name_pattern(names: tuple[str, ...]) -> re.Pattern[str]:
     singles: list[str] = []
     for name in sorted({" ".join(name.split()) for name in names if name.strip()}, key=len, reverse=True):
         (wholes if re.search(r"[\s.]", name) else singles).append(name)
-    parts = [r"[ .,_]{1,2}".join(map(re.escape, re.split("[ .,]+", name))) for name in wholes]
-    pattern = "|".join([f"(?i:{part})" for part in parts] + [_single(name) for name in singles]) or r"(?!)"
+    pattern = "|".join([_whole(name) for name in wholes] + [_single(name) for name in singles]) or r"(?!)"
     return re.compile(rf"(?<![^\W_])(?:{pattern})(?:'?s)?(?![^\W_])")
+
+
+def _whole(name: str) -> str:
+    words = [word for word in re.split("[ .,]+", name) if word]
+    part = r"[ .,_]{1,2}".join(map(re.escape, words))
+    if {word.lower() for word in words} <= EVERYDAY:  # Will Post: "the post will come"
+        return f"{part}|{part.upper()}"
+    return f"(?i:{part})"
 
 
 def _single(name: str) -> str:

@@ -10,9 +10,12 @@ from triage.privacy.words import PASSWORD_STATES
 
 _WORD = (
     r"(?:pass[ -]?words?|passwd|passwort|passphrase|passcode|kennwort|mots? de passe|contrase(?:ñ|n)as?|senha|"
-    r"wachtwoord|hasło|(?<![^\W_])(?:pass|pwd|pw|mdp|clave))[1-9]?(?![^\W_])"
+    r"wachtwoord|hasło|(?<![^\W_])(?<!\$)(?:(?P<short>pass)|pwd|pw|mdp|clave))[1-9]?(?![^\W_])"
 )
-_QUALIFIER = r"(?P<qualifier> (?:for|of|für|zu|pour|para|von|vom|de|du|del) [^\n:=.,;?!\ufffc]{1,30}?| ?\([^()\n\ufffc]{1,30}\))?"
+_QUALIFIER = (
+    r"(?P<qualifier> (?:for|of|für|zu|pour|para|von|vom|de|du|del) [^\n:=.,;?!\ufffc]{1,30}?"
+    r"| ?\([^()\n\ufffc]{1,30}\))?"
+)
 _ASKED = re.compile(
     r"\b(?:users?|usernames?|logins?|accounts?|ids?|following|below|benutzer|konto|usuario|compte) ?$", re.IGNORECASE
 )
@@ -31,7 +34,7 @@ _LABEL = re.compile(
 )
 _VALUE = re.compile(r"[^\s<\"`\ufffc]{3,128}")
 _NEVER = re.compile(
-    r"https?:|www\.|mailto:|\$\{|\$\(|%\w+%|[\[({<|/]|0x[0-9a-f]{6,}|cid:|[^\W\d_]+_[^\W\d_]+$|.{0,40}[(\[]\)?$",
+    r"https?:|www\.|mailto:|\$\{|\$\(|%\w+%|[\[({<|/:]|0x[0-9a-f]{6,}|cid:|[^\W\d_]+_[^\W\d_]+$|.{0,40}[(\[]\)?$",
     re.IGNORECASE,
 )
 _SPECIAL = re.compile(r"[!@#$%^&*+=?~§€£\\{}|]")
@@ -76,6 +79,8 @@ def _value_after(label: re.Match[str], text: str) -> tuple[int, int] | None:
     written = written.rstrip(".,;:)?'*»")
     end = start + len(written)
     rest = text[end : end + 40]
+    if label["assigned"] and label["assigned"][-1] == ">" and not rest.startswith("</"):  # only <password>x</password>
+        return None
     return (start, end) if _is_secret(written, label, ends_line=_ends_clause(rest)) else None
 
 
@@ -92,12 +97,12 @@ def _is_secret(value: str, label: re.Match[str], *, ends_line: bool) -> bool:
     ):
         return False
     if label["bare"]:
-        return not label["line"] and _is_complex(value)
+        return not (label["line"] or label["short"]) and _is_complex(value)
     if label["stated"] or label["line"]:
         return _is_strong(value) and (ends_line or not label["line"])
-    if label["assigned"][-1] == "=":
+    if label["assigned"][-1] in "=>":
         return True
-    return _is_strong(value) or (ends_line and len(value) >= 4 and value[0].isalpha())
+    return _is_strong(value) or (ends_line and not label["short"] and value[0].isalpha() and len(value) >= 4)
 
 
 def _is_strong(value: str) -> bool:

@@ -7,6 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from triage.privacy.words import line_before
+
 # Each run of characters has one place to begin at, so that time stays linear: hence the look-behind.
 # Shapes: https://docs.github.com/en/code-security/secret-scanning/introduction/supported-secret-scanning-patterns
 _SHAPES = re.compile(
@@ -50,8 +52,8 @@ _LABELLED = re.compile(
 _NO_TOKEN = re.compile(r"[A-Za-z]:\\|/|\\\\|https?:|hkey|\$\{|%|\[|\{|\(", re.IGNORECASE)
 
 _RANDOM = re.compile(r"(?<![\w+/=-])[\w+/-]{24,512}+={0,2}(?![\w+/-])")
-_CONTEXT = 48  # characters before it in which the word must stand
 _WORD_BEFORE = re.compile(rf"(?:\b|_|api){_NOUN}s?\b|credential|zugangsdaten|identifiants", re.IGNORECASE)
+_FINGERPRINT = re.compile(r"fingerprint|(?:public|rsa|dsa|ecdsa|ed25519|gpg|pgp|key id)", re.IGNORECASE)
 _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 
 
@@ -78,10 +80,8 @@ def without_overlaps(found: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
 
 
 def _is_random(value: str) -> bool:
-    """Digits and letters mixed, or letters of both sizes that no word would mix so."""
-    has_digit = any(c.isdigit() for c in value)
-    mixes = any(c.isupper() for c in value[1:]) and any(c.islower() for c in value)
-    return any(c.isalpha() for c in value) and (has_digit or (mixes and len(value) >= 16))
+    """Digits and letters mixed: `token: CancellationToken` is none, and of 20 random letters and digits 97 % mix."""
+    return any(c.isalpha() for c in value) and any(c.isdigit() for c in value)
 
 
 def _is_value(value: str) -> bool:
@@ -90,8 +90,8 @@ def _is_value(value: str) -> bool:
 
 def _is_called_secret(match: re.Match[str], text: str) -> bool:
     value = match[0]
-    line = text[max(0, match.start() - _CONTEXT) : match.start()].rpartition("\n")[2]
-    return _WORD_BEFORE.search(line) is not None and _is_high_entropy(value)
+    line = line_before(text, match.start())
+    return _WORD_BEFORE.search(line) is not None and not _FINGERPRINT.search(line) and _is_high_entropy(value)
 
 
 def _is_high_entropy(value: str) -> bool:

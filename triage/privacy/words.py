@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 
+from triage.privacy.folding import FOUND
+
 _CONTEXT = 48  # characters before a number that are looked at
+_HEX_BEFORE = re.compile(r"(?<!\w)(?:[0-9a-f]{4,8} ){1,3}$", re.IGNORECASE)
+_HEX_AFTER = re.compile(r"(?: [0-9a-f]{4}(?!\w)){1,3}", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_][\w.]*")
 
 
@@ -13,19 +17,23 @@ def words_of(written: str) -> frozenset[str]:
     return frozenset(written.split())
 
 
+def line_before(text: str, place: int) -> str:
+    """What stands before a place in its line, up to 48 characters, and not beyond what was found before."""
+    return text[max(0, place - _CONTEXT) : place].rpartition("\n")[2].rpartition(FOUND)[2]
+
+
 def words_before(text: str, place: int) -> list[str]:
     """The last words of the line before a place, in lower case; begins with three empty ones."""
-    line = text[max(0, place - _CONTEXT) : place].rpartition("\n")[2]
+    line = line_before(text, place)
     return ["", "", "", *(word.rstrip(".") for word in _WORD.findall(line.lower()))]
 
 
 def in_hex_dump(text: str, start: int, end: int) -> bool:
     """Whether the groups of digits stand among groups of hex digits, as in "0d06 0601 0180 67a4"."""
-    before = re.search(r"(?<!\w)[0-9a-f]{4} $", text[max(0, start - 6) : start], re.IGNORECASE)
-    after = re.match(r" [0-9a-f]{4}(?!\w)", text[end : end + 6], re.IGNORECASE)
-    return any(found and re.search("[a-f]", found[0], re.IGNORECASE) for found in (before, after)) or bool(
-        before and after
-    )
+    before = _HEX_BEFORE.search(text[max(0, start - 20) : start])
+    after = _HEX_AFTER.match(text[end : end + 20])
+    around = [found[0] for found in (before, after) if found and re.search("[0-9]", found[0])]
+    return len(around) == 2 or any(re.search("[a-f]", hexes, re.IGNORECASE) for hexes in around)
 
 
 # Features of a ticket that hold the requester's own name.
