@@ -61,6 +61,11 @@ class Settings(BaseSettings):
         default=("public",),
         description="Comma-separated audiences whose articles may be quoted in answers.",
     )
+    mask_stored: bool = Field(
+        default=False,
+        description="Store subject and body of new tickets without addresses, numbers, passwords and the requester's "
+        "names. The originals are then nowhere; see [privacy](privacy.md).",
+    )
     log_level: str = Field(default="info", description="debug, info, warning or error.")
     log_json: bool = Field(default=False, description="Log JSON lines instead of text for people.")
 

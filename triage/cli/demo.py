@@ -79,4 +79,5 @@ def _triage_inbox(app: App, desk: Path) -> None:
     source = f"sample-inbox-{hashlib.sha256(inbox.read_bytes()).hexdigest()[:12]}"
     tickets = [replace(ticket, source=source) for ticket in read_incoming(str(inbox))]
     err.rule("The sample inbox")
-    watch(app.sessions, hand_in(app.sessions, app.jobs, tickets), timeout_s=PATIENCE_S)
+    ids = hand_in(app.sessions, app.jobs, tickets, mask_stored=app.settings.mask_stored)
+    watch(app.sessions, ids, timeout_s=PATIENCE_S)
