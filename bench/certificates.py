@@ -184,7 +184,7 @@ def main() -> None:
     for name, one in SETS.items():
         tickets = read_tickets(given.data / one.file, text=one.text, labels=[one.label], features=one.features)
         vectors = encoder.encode(tickets.texts)
-        model, _ = fit_field(Training(tickets, vectors), one.label)
+        model, _, _ = fit_field(Training(tickets, vectors), one.label)
         found: dict[str, object] = dict(draw(model.checked, model.labels, given.splits, aim, name))
         if given.retrain:
             found["trained_anew"] = retrain(tickets, vectors, encoder, given.retrain, aim, name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -11,13 +11,14 @@ from typing import Generic, TypeVar
 import structlog
 
 from kb import Encoder, KnowledgeBase
-from triage.errors import ModelMismatch
+from triage.errors import ModelError, ModelMismatch
+from triage.learning.clearing import clear
 from triage.learning.registry import champion
 from triage.policy import FieldPolicy, Policy, read_policy
 from triage.route import Clearance
-from triage.understand.certificate import Evidence
+from triage.understand.certificate import needed
 from triage.understand.classifier import Classifier
-from triage.understand.clearance import Aim, FieldClearance, clear_field
+from triage.understand.descriptions import DescribedField
 
 log = structlog.get_logger(__name__)
 
@@ -34,12 +35,14 @@ class Loaded:
     policy: Policy
     clearance: Clearance
     audiences: tuple[str, ...]
+    described: tuple[DescribedField, ...] = ()
 
 
 class Desk:
     """Holds what is loaded and takes over what another process has published: a model, articles, the policy.
 
-    ``knowledge`` is opened by the caller. Safe to use from several threads.
+    A new champion that cannot be used is refused and the one that is loaded goes on. ``knowledge`` is opened by the
+    caller. Safe to use from several threads; while one of them loads, the others go on with what there was.
     """
 
     def __init__(
@@ -58,21 +61,47 @@ class Desk:
         self._model: _Watched[Classifier | None] = _Watched(models / "champion", lambda _: self._load_champion(models))
         self._policy: _Watched[Policy] = _Watched(policy_file, read_policy)
         self._loaded: Loaded | None = None
+        self._refusal: str | None = None
+        self._described: dict[str, DescribedField] = {}
+
+    @property
+    def refusal(self) -> str | None:
+        """Why the present champion is not the model in use, in words; None where it is."""
+        return self._refusal
 
     def current(self) -> Loaded:
         """What to use for the next ticket; a few ``stat`` calls where nothing has changed.
 
-        Raises ``ModelError`` or ``Misconfigured`` where the model or the policy file cannot be used.
+        Raises ``ModelError`` where there is no usable model and none was loaded before, ``Misconfigured`` where the
+        policy file cannot be used.
         """
         self.knowledge.refresh()
-        with self._lock:
+        last = self._loaded
+        if not self._lock.acquire(blocking=last is None) and last:
+            return last
+        try:
             model_is_new = self._model.refresh()
             policy_is_new = self._policy.refresh()
             if self._loaded is None or model_is_new or policy_is_new:
                 self._loaded = self._assemble(self._model.value, self._policy.value)
             return self._loaded
+        finally:
+            self._lock.release()
 
     def _load_champion(self, models: Path) -> Classifier | None:
+        try:
+            classifier = self._load_usable_champion(models)
+        except ModelError as error:
+            if self._loaded is None or self._loaded.classifier is None:
+                raise
+            kept = self._loaded.classifier
+            self._refusal = f"model {kept.model_id} goes on, as the new champion was refused: {error}"
+            log.error("new champion refused", goes_on=kept.model_id, reason=str(error))
+            return kept
+        self._refusal = None
+        return classifier
+
+    def _load_usable_champion(self, models: Path) -> Classifier | None:
         folder = champion(models)
         if folder is None:
             return None
@@ -86,23 +115,40 @@ class Desk:
         return classifier
 
     def _assemble(self, classifier: Classifier | None, policy: Policy) -> Loaded:
-        return Loaded(self.encoder, self.knowledge, classifier, policy, clear_all(classifier, policy), self._audiences)
+        clearance = clear_all(classifier, policy)
+        self._described = describe_fields(policy, self.encoder, known=self._described)
+        described = tuple(self._described.values())
+        return Loaded(self.encoder, self.knowledge, classifier, policy, clearance, self._audiences, described)
 
 
 def clear_all(classifier: Classifier | None, policy: Policy) -> Clearance:
     """Certify every field of the model for the target that the policy sets."""
+    unmeasured = {name: _still_unmeasured(one) for name, one in policy.fields.items() if one.values}
     if classifier is None:
-        return Clearance({})
-    card = classifier.card
-    evidence = Evidence(classifier.model_id, card.dataset_digest, card.created_at)
-    fields = {name: _clear(classifier, name, policy.for_field(name), evidence) for name in classifier.fields}
-    return Clearance(fields, absence=f"Model {classifier.model_id} does not predict this field.")
+        return Clearance({}, unmeasured)
+    fields = {name: clear(classifier, name, policy) for name in classifier.fields}
+    return Clearance(fields, unmeasured, absence=f"Model {classifier.model_id} does not predict this field.")
 
 
-def _clear(classifier: Classifier, name: str, wanted: FieldPolicy, evidence: Evidence) -> FieldClearance:
-    """Certify one field for what the policy asks of it."""
-    aim = Aim(wanted.target, wanted.confidence, wanted.ask_target, wanted.by_value)
-    return clear_field(name, classifier.checked(name), classifier.labels(name), aim, evidence)
+def describe_fields(
+    policy: Policy, encoder: Encoder, *, known: Mapping[str, DescribedField] | None = None
+) -> dict[str, DescribedField]:
+    """The fields whose values the policy describes; those that are ``known`` are not embedded again."""
+    described: dict[str, DescribedField] = {}
+    for name, wanted in policy.fields.items():
+        if wanted.values:
+            before = (known or {}).get(name)
+            same = before is not None and before.descriptions == wanted.values
+            described[name] = before if before and same else DescribedField(name, wanted.values, encoder)
+    return described
+
+
+def _still_unmeasured(wanted: FieldPolicy) -> str:
+    missing = needed(0, wanted.target, 1 - wanted.confidence)
+    return (
+        f"The nearest description; nothing has been measured yet: {missing} checked tickets without an error "
+        f"certify {wanted.target:.0%}."
+    )
 
 
 class _Watched(Generic[Value]):

@@ -8,6 +8,8 @@ TriageError
 ├── Conflict               the same key was used for something else
 ├── NotAllowed             the key is missing, unknown or lacks the scope
 ├── DatabaseOutdated       the database was made by another version
+├── DatasetDamaged         a file of a dataset is missing or altered
+├── RegistryUnusable       MLflow's database is locked, missing or of another version
 └── ModelError
     ├── NoModel            nothing has been trained yet
     ├── ModelDamaged       a file of the model is missing or altered
@@ -70,6 +72,21 @@ class DatabaseOutdated(TriageError):
 
     code = "database-outdated"
     status = 503
+
+
+class DatasetDamaged(TriageError):
+    """A file of a dataset is missing or is not what its manifest says."""
+
+    code = "dataset-damaged"
+    status = 503
+
+
+class RegistryUnusable(TriageError):
+    """MLflow's registry cannot be written; models are trained, promoted and served without it."""
+
+    code = "registry-unusable"
+    status = 503
+    retryable = True
 
 
 class ModelError(TriageError):

@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from triage.db.tables import TicketRow
 from triage.errors import Conflict, TicketRefused
+from triage.privacy import mask, names_of
 from triage.tickets.ids import new_id
 from triage.tickets.model import IncomingTicket, TicketState
 
@@ -40,15 +41,18 @@ class Acceptance:
     is_new: bool
 
 
-def accept(session: Session, jobs: JobQueue, incoming: IncomingTicket) -> Acceptance:
+def accept(session: Session, jobs: JobQueue, incoming: IncomingTicket, *, mask_stored: bool = False) -> Acceptance:
     """Store the ticket and queue its triage in the caller's transaction; the caller commits, then says 2xx.
 
     A repeat of (source, delivery_id) with the same content returns the first ticket. Raises ``TicketRefused``
     where there is no text or too much of it, ``Conflict`` where the id came before with other content.
+    With ``mask_stored`` subject and body are stored without what is personal in them.
     """
     _refuse_unusable(incoming)
     ticket_id = new_id()
     row = _row(ticket_id, incoming)
+    if mask_stored:
+        row |= _masked_texts(incoming)  # the digest stays that of the original, by which a repeat is known
     if not _insert_once(session, row):
         return _repeated(session, incoming, row["digest"])
     jobs.enqueue_triage(session, ticket_id, 1)
@@ -81,8 +85,8 @@ def _row(ticket_id: str, incoming: IncomingTicket) -> dict[str, object]:
     content = {
         "channel": incoming.channel.replace("\0", ""),
         "requester": incoming.requester.replace("\0", ""),
-        "subject": incoming.subject.replace("\0", "\N{REPLACEMENT CHARACTER}"),
-        "body": incoming.body.replace("\0", "\N{REPLACEMENT CHARACTER}"),
+        "subject": _without_nul(incoming.subject),
+        "body": _without_nul(incoming.body),
         "features": {key.replace("\0", ""): value.replace("\0", "") for key, value in incoming.features.items()},
     }
     canonical = json.dumps(content, sort_keys=True, ensure_ascii=False)
@@ -95,6 +99,18 @@ def _row(ticket_id: str, incoming: IncomingTicket) -> dict[str, object]:
         "state": TicketState.ACCEPTED.value,
         "attempts": 1,
         "received_at": datetime.now(UTC),
+    }
+
+
+def _without_nul(text: str) -> str:
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _masked_texts(incoming: IncomingTicket) -> dict[str, object]:
+    names = names_of(incoming.requester, incoming.features)
+    return {
+        "subject": _without_nul(mask(incoming.subject, names=names)),
+        "body": _without_nul(mask(incoming.body, names=names)),
     }
 
 

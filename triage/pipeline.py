@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 def assess(ticket: IncomingTicket, loaded: Loaded, settled: Mapping[str, str] | None = None) -> Assessment:
     """Read, route and answer a ticket; nothing is stored. ``settled`` are the values that people gave to fields."""
     began = time.perf_counter()
-    understanding = understand(ticket, encoder=loaded.encoder, classifier=loaded.classifier)
+    understanding = understand(ticket, encoder=loaded.encoder, classifier=loaded.classifier, described=loaded.described)
     decisions = route(ticket, understanding.predictions, loaded.policy, loaded.clearance, settled)
     said = answer(
         understanding.text,

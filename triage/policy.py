@@ -29,7 +29,8 @@ class FieldPolicy:
     each value that has tickets enough. Below that, two or three values are asked about where it is certified that
     ``ask_target`` of such questions offer the right one, and values from ``suggest_at`` on are suggested. A ticket less
     familiar than ``least_familiarity`` (0..1, the share of training tickets that were stranger) is left. ``default``
-    stands in for what is left.
+    stands in for what is left. ``values`` are the names of the field's values with a description each, which may be
+    empty: until a model knows the field, the nearest is suggested.
     """
 
     target: float = 0.95
@@ -41,6 +42,7 @@ class FieldPolicy:
     least_familiarity: float = 0.01
     apply: bool = True
     default: str | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,11 @@ class Policy:
     rules: tuple[Rule, ...] = ()
     digest: str = NO_POLICY_DIGEST
     text: str = ""
+
+    @property
+    def descriptions(self) -> dict[str, Mapping[str, str]]:
+        """By field what its values mean, for the fields that have any."""
+        return {name: one.values for name, one in self.fields.items() if one.values}
 
     def for_field(self, name: str) -> FieldPolicy:
         """The policy of the field, or the one for all fields that have none."""
@@ -140,6 +147,9 @@ def _between(value: float) -> float:
 
 Certainty = Annotated[float, AfterValidator(_between)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+Description = Annotated[str, Field(max_length=2_000)]
+# As many as a model may have labels: more are names or numbers rather than places to send a ticket to.
+MOST_VALUES = 1_000
 
 
 class _Strict(BaseModel):
@@ -161,6 +171,10 @@ class _FieldTable(_Strict):
         return FieldPolicy(**self.model_dump())
 
 
+class _NamedFieldTable(_FieldTable):
+    values: Annotated[dict[Name, Description], Field(max_length=MOST_VALUES)] = {}
+
+
 class _RuleTable(_Strict):
     name: Name
     keywords: tuple[Name, ...] = ()
@@ -171,7 +185,7 @@ class _RuleTable(_Strict):
 
 class _PolicyFile(_Strict):
     default: _FieldTable = _FieldTable()
-    fields: dict[Name, _FieldTable] = {}
+    fields: dict[Name, _NamedFieldTable] = {}
     rules: tuple[_RuleTable, ...] = ()
 
     def policy(self, text: str, digest: str) -> Policy:
@@ -207,6 +221,9 @@ least_familiarity = 0.01  # leave tickets that are stranger than all but this sh
 # [fields.queue]
 # target = 0.90
 # default = "servicedesk"   # stands in where the field is left
+# [fields.queue.values]     # before there is a model: suggest the value whose description is nearest
+# network = "VPN, Wi-Fi, network sockets, no connection"
+# printing = ""             # the name alone will do
 
 # Rules override the model, and say so. All conditions of a rule must hold; any word of a list will do.
 # [[rules]]

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from kb import Encoder, KnowledgeBase
 from triage.db.tables import PolicyRow, RunRow
-from triage.desk import Loaded, clear_all
+from triage.desk import Loaded, clear_all, describe_fields
 from triage.errors import ModelError, NotFound
 from triage.pipeline import assess
 from triage.policy import NO_POLICY_DIGEST, Policy, parse_policy
@@ -93,7 +93,9 @@ def _load(session: Session, run: RunRow, parts: Parts) -> tuple[Loaded | None, t
     if policy is None or knowledge is None:
         return None, tuple(changed)
     clearance = clear_all(classifier, policy)
-    return Loaded(parts.encoder, knowledge, classifier, policy, clearance, parts.audiences), tuple(changed)
+    described = tuple(describe_fields(policy, parts.encoder).values())
+    loaded = Loaded(parts.encoder, knowledge, classifier, policy, clearance, parts.audiences, described)
+    return loaded, tuple(changed)
 
 
 def _policy(session: Session, run: RunRow) -> Policy | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from triage.understand.certificate import Certificate, percent
 from triage.understand.clearance import FieldClearance
 
 SUGGESTIONS = 3
+NEVER_MEASURED = "This field was never measured; train the model again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,8 @@ class Clearance:
     """What each field's predictions have been measured to be worth: certificates, or what is missing for them."""
 
     fields: Mapping[str, FieldClearance]
+    # Why a field's predictions are worth no more than a suggestion, for fields that nothing was measured of.
+    unmeasured: Mapping[str, str] = field(default_factory=dict)
     absence: str = "No model has been trained yet; run `triage train`."
 
 
@@ -76,7 +79,7 @@ def _decide(
     if prediction is None:
         return Decision(name, Outcome.LEAVE, policy.default, None, _with_default(clearance.absence, policy))
     measured = clearance.fields.get(name)
-    outcome, reason = _judge(prediction, policy, measured)
+    outcome, reason = _judge(prediction, policy, measured, clearance.unmeasured.get(name, NEVER_MEASURED))
     if outcome is Outcome.LEAVE:
         return Decision(name, outcome, policy.default, prediction.top.probability, reason, None, alternatives)
     if outcome is Outcome.ASK and measured:
@@ -84,7 +87,9 @@ def _decide(
     return Decision(name, outcome, prediction.top.label, prediction.top.probability, reason, None, alternatives)
 
 
-def _judge(prediction: Prediction, policy: FieldPolicy, measured: FieldClearance | None) -> tuple[Outcome, str]:
+def _judge(
+    prediction: Prediction, policy: FieldPolicy, measured: FieldClearance | None, unmeasured: str
+) -> tuple[Outcome, str]:
     top = prediction.top
     said = f"{top.label} at {percent(top.probability)}"
     if prediction.familiarity < policy.least_familiarity:
@@ -97,7 +102,7 @@ def _judge(prediction: Prediction, policy: FieldPolicy, measured: FieldClearance
         found = measured.of(top.label)
         assert isinstance(found, Certificate)
         return Outcome.APPLY, f"{said}. {found.sentence}"
-    why_not = _why_not_applied(prediction, policy, measured)
+    why_not = _why_not_applied(prediction, policy, measured, unmeasured)
     if policy.ask and measured and (count := measured.choices(_masses(prediction))):
         assert isinstance(measured.ask, Certificate)
         offered = _either([label.label for label in prediction.ranked[:count]])
@@ -109,13 +114,15 @@ def _judge(prediction: Prediction, policy: FieldPolicy, measured: FieldClearance
     return Outcome.SUGGEST, why_not
 
 
-def _why_not_applied(prediction: Prediction, policy: FieldPolicy, measured: FieldClearance | None) -> str:
+def _why_not_applied(
+    prediction: Prediction, policy: FieldPolicy, measured: FieldClearance | None, unmeasured: str
+) -> str:
     top = prediction.top
     said = f"{top.label} at {percent(top.probability)}"
+    if measured is None:
+        return f"{said}. {unmeasured}"
     if not policy.apply:
         return f"{said}; the policy does not apply this field."
-    if measured is None:
-        return f"{said}. This field was never measured; train the model again."
     found = measured.of(top.label)
     if isinstance(found, Certificate):
         return f"{said}; {percent(found.threshold)} is needed to be right {found.target:.0%} of the time."

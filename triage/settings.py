@@ -20,7 +20,7 @@ class Settings(BaseSettings):
 
     home: Path = Field(
         default=Path("~/.triage"),
-        description="Folder of encoder, models, knowledge base, policy and (without a database URL) the database.",
+        description="Folder of encoder, datasets, models, articles, policy and (without a database URL) the database.",
     )
     database_url: SecretStr | None = Field(
         default=None,
@@ -60,6 +60,11 @@ class Settings(BaseSettings):
     audiences: Annotated[tuple[str, ...], NoDecode] = Field(
         default=("public",),
         description="Comma-separated audiences whose articles may be quoted in answers.",
+    )
+    mask_stored: bool = Field(
+        default=False,
+        description="Store subject and body of new tickets without addresses, numbers, passwords and the requester's "
+        "names. The originals are then nowhere; see [privacy](privacy.md).",
     )
     log_level: str = Field(default="info", description="debug, info, warning or error.")
     log_json: bool = Field(default=False, description="Log JSON lines instead of text for people.")
@@ -103,6 +108,11 @@ class Settings(BaseSettings):
     def models_folder(self) -> Path:
         """Where trained classifiers and the pointer to the champion lie."""
         return self.home / "models"
+
+    @property
+    def datasets_folder(self) -> Path:
+        """Where the snapshots of what models were trained on lie."""
+        return self.home / "datasets"
 
     @property
     def knowledge_folder(self) -> Path:

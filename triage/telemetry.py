@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Mapping
 
 import structlog
 from prometheus_client import Counter, Histogram
+
+from triage.privacy import mask
 
 TICKETS_ACCEPTED = Counter("triage_tickets_accepted", "Tickets stored and queued.", ["channel"])
 TICKETS_TRIAGED = Counter("triage_tickets_triaged", "Tickets taken through the whole journey.")
@@ -36,11 +39,13 @@ def set_up_logging(level: str = "info", *, as_json: bool = False) -> None:
     )
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        structlog.processors.format_exc_info,  # before masking, for what is in an exception is logged too
+        mask_event,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     structlog.configure(
-        processors=[*shared, structlog.processors.format_exc_info, renderer] if as_json else [*shared, renderer],
+        processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
@@ -51,6 +56,29 @@ def set_up_logging(level: str = "info", *, as_json: bool = False) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(threshold, logging.WARNING))  # libraries: only what needs attention
+
+
+def mask_event(
+    _logger: structlog.typing.WrappedLogger, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """A step of structlog: every value without what is personal or secret; the keys stay as they are."""
+    # Keys with an underscore are structlog's own and never printed.
+    return {key: value if key.startswith("_") else _masked(value) for key, value in event.items()}
+
+
+def _masked(value: object) -> object:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, Mapping):
+        return {_masked(key): _masked(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_masked(item) for item in value]
+    # Both renderers print other values as their repr.
+    written = repr(value)
+    masked = mask(written)
+    return value if masked == written else masked
 
 
 def seconds_since(began: float) -> float:

@@ -147,7 +147,8 @@ def test_training_and_evaluation_print_one_json_object(encoder_folder: Path, tmp
     evaluated = run(env, "evaluate", str(tickets), str(tickets), *columns, "--json")
     assert evaluated.returncode == 0, evaluated.stderr
     result = json.loads(evaluated.stdout)
-    assert set(result["labels"]["category"]) == {"accuracy", "macro_f1", "top3_accuracy", "log_loss", "ece"}
+    figures = {"accuracy", "macro_f1", "top3_accuracy", "log_loss", "ece", "certified", "prediction_sets"}
+    assert set(result["labels"]["category"]) == figures
     trained = run(env, "train", str(tickets), *columns, "--json")
     assert json.loads(trained.stdout)["fields"]["category"]["tickets"] == 508
     assert json.loads(run(env, "models", "list", "--json").stdout)["champion"] == json.loads(trained.stdout)["model_id"]

@@ -81,3 +81,38 @@ def test_nul_characters_are_stored_as_replacement_characters(sessions: sessionma
         acceptance = accept(session, jobs, incoming("a\0b"))
     with sessions() as session:
         assert store.find_ticket(session, acceptance.ticket_id).body == "a\N{REPLACEMENT CHARACTER}b"
+
+
+SECRETIVE = "I am Ana Müller, call +49 171 1234567, password: Hunter2"
+
+
+def test_masked_ticket_is_stored_without_what_is_personal(sessions: sessionmaker[Session], jobs: Jobs) -> None:
+    ticket = incoming(SECRETIVE, subject="ana@example.com locked out", requester="Ana Müller <ana@example.com>")
+    with sessions.begin() as session:
+        acceptance = accept(session, jobs, ticket, mask_stored=True)
+    with sessions() as session:
+        row = store.find_ticket(session, acceptance.ticket_id)
+        assert row.subject == "[email] locked out"
+        assert row.body == "I am [name], call [phone], password: [password]"
+        assert row.requester == "Ana Müller <ana@example.com>"
+
+
+def test_ticket_is_stored_as_it_came_by_default(sessions: sessionmaker[Session], jobs: Jobs) -> None:
+    with sessions.begin() as session:
+        acceptance = accept(session, jobs, incoming(SECRETIVE))
+    with sessions() as session:
+        assert store.find_ticket(session, acceptance.ticket_id).body == SECRETIVE
+
+
+@pytest.mark.parametrize("masked_again", [False, True])
+def test_repeat_of_a_masked_ticket_is_known_by_its_original(
+    sessions: sessionmaker[Session], jobs: Jobs, masked_again: bool
+) -> None:
+    with sessions.begin() as session:
+        first = accept(session, jobs, incoming(SECRETIVE, delivery_id="m-1"), mask_stored=True)
+    with sessions.begin() as session:
+        again = accept(session, jobs, incoming(SECRETIVE, delivery_id="m-1"), mask_stored=masked_again)
+    assert (again.ticket_id, again.is_new) == (first.ticket_id, False)
+    other = SECRETIVE.replace("Hunter2", "Hunter3")  # the same text once masked
+    with sessions.begin() as session, pytest.raises(Conflict):
+        accept(session, jobs, incoming(other, delivery_id="m-1"), mask_stored=True)

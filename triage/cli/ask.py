@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -9,10 +10,11 @@ from rich.markup import escape
 
 from kb import Abstention, Answer
 from triage.app import open_desk
-from triage.cli.options import AsJson, settings_for_command
+from triage.cli.options import AsJson, Masked, settings_for_command
 from triage.cli.reading import read_incoming
 from triage.cli.show import LEGEND, answer_cell, decision_cell, out, print_json, ticket_table
 from triage.pipeline import assess
+from triage.privacy import mask, names_of
 from triage.tickets.model import Assessment, IncomingTicket
 from triage.tickets.views import answer_view, assessment_view
 
@@ -44,6 +46,7 @@ def ask(
 def preview(
     file: Annotated[str, typer.Argument(help="JSON, JSON Lines or plain text; - reads standard input.")],
     limit: Annotated[int | None, typer.Option(min=1, help="Look at the first so many tickets only.")] = None,
+    masked: Masked = False,
     as_json: AsJson = False,
 ) -> None:
     """Decide tickets without storing anything.
@@ -54,6 +57,8 @@ def preview(
     tickets = read_incoming(file)[:limit]
     desk = open_desk(settings)
     assessed = [(ticket, assess(ticket, desk.current())) for ticket in tickets]
+    if masked:
+        assessed = [_masked(ticket, one) for ticket, one in assessed]
     if as_json:
         print_json({"tickets": [assessment_view(ticket, one) for ticket, one in assessed]})
     elif len(assessed) <= SHOWN_WHOLE:
@@ -78,6 +83,19 @@ def show_answer(said: Answer | Abstention) -> None:
             soft_wrap=True,
         )
     out.print(f"[green]{said.probability:.0%}[/] probability that this answers the question.")
+
+
+def _masked(ticket: IncomingTicket, assessment: Assessment) -> tuple[IncomingTicket, Assessment]:
+    """Both as they may be shown in public; what was decided is the same."""
+    names = names_of(ticket.requester, ticket.features)
+    read = assessment.understanding
+    predictions = tuple(
+        replace(one, evidence=tuple(mask(word, names=names) for word in one.evidence)) for one in read.predictions
+    )
+    return (
+        replace(ticket, subject=mask(ticket.subject, names=names), body=mask(ticket.body, names=names)),
+        replace(assessment, understanding=replace(read, text=mask(read.text, names=names), predictions=predictions)),
+    )
 
 
 def _show_whole(ticket: IncomingTicket, assessment: Assessment) -> None:

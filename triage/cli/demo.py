@@ -11,7 +11,8 @@ import typer
 
 from triage.app import App, open_app, open_encoder
 from triage.cli.knowledge import show_report, sync_folder
-from triage.cli.learn import show_card, train_tickets
+from triage.cli.learn import show_card, train_on
+from triage.cli.models import record, show_release
 from triage.cli.options import settings_for_command
 from triage.cli.reading import read_incoming
 from triage.cli.serve import listen, serve_app, set_up
@@ -66,7 +67,10 @@ def _train_once(settings: Settings, file: Path) -> None:
         if (card.dataset_digest, card.encoder_fingerprint) == (tickets.digest, fingerprint):
             note(f"Model {card.model_id} was trained on these tickets before.")
             return
-    show_card(train_tickets(settings, tickets))
+    card, release = train_on(settings, tickets)
+    show_card(card)
+    show_release(card.model_id, release)
+    record(settings)
 
 
 def _triage_inbox(app: App, desk: Path) -> None:
@@ -75,4 +79,5 @@ def _triage_inbox(app: App, desk: Path) -> None:
     source = f"sample-inbox-{hashlib.sha256(inbox.read_bytes()).hexdigest()[:12]}"
     tickets = [replace(ticket, source=source) for ticket in read_incoming(str(inbox))]
     err.rule("The sample inbox")
-    watch(app.sessions, hand_in(app.sessions, app.jobs, tickets), timeout_s=PATIENCE_S)
+    ids = hand_in(app.sessions, app.jobs, tickets, mask_stored=app.settings.mask_stored)
+    watch(app.sessions, ids, timeout_s=PATIENCE_S)

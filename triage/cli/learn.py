@@ -1,15 +1,18 @@
-"""``triage train``, ``evaluate`` and ``models``: how is the classifier made, measured and chosen?"""
+"""``triage train`` and ``evaluate``: how is a classifier made and measured?"""
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
+from sqlalchemy.orm import Session
 
-from triage.app import ensure_encoder, open_encoder
+from triage.app import ensure_encoder, open_database, open_encoder
+from triage.cli.models import Force, Margin, record, show_release
 from triage.cli.options import (
     AsJson,
     FeatureColumns,
@@ -20,18 +23,28 @@ from triage.cli.options import (
     TimeColumn,
     settings_for_command,
 )
-from triage.cli.show import note, out, print_json, progress
+from triage.cli.show import note, out, print_json, progress, warn
 from triage.errors import BadInput, Misconfigured
-from triage.learning.registry import champion, list_models, promote
+from triage.learning.dataset import LabelledTickets, combine, read_tickets
+from triage.learning.gate import MARGIN
+from triage.learning.history import read_corrections
+from triage.learning.release import Release, run_gate, settle
+from triage.learning.snapshot import dataset_folder, read_dataset_card
+from triage.policy import read_policy
 from triage.settings import Settings
 from triage.understand.card import ModelCard
 from triage.understand.clearance import Aim
 
 if TYPE_CHECKING:
-    from triage.learning.dataset import LabelledTickets
     from triage.learning.evaluation import Result
 
-models = typer.Typer(no_args_is_help=True, help="List trained models and choose the one in use.")
+SomeText = Annotated[
+    list[str] | None, typer.Option("--text", help="Column with text; give it again for more, in reading order.")
+]
+SomeLabels = Annotated[
+    list[str] | None,
+    typer.Option("--label", help="Column to predict; give it again for more. Without a FILE: all that was corrected."),
+]
 
 
 def register(cli: typer.Typer) -> None:
@@ -40,34 +53,42 @@ def register(cli: typer.Typer) -> None:
     cli.command()(evaluate)
 
 
-def train(
-    file: Annotated[Path, typer.Argument(help="CSV or JSON Lines (may be .gz), one ticket per row.")],
-    text: TextColumns,
-    label: LabelColumns,
+def train(  # one parameter for each option
+    file: Annotated[Path | None, typer.Argument(help="CSV or JSON Lines (may be .gz), one ticket per row.")] = None,
+    *,
+    text: SomeText = None,
+    label: SomeLabels = None,
     feature: FeatureColumns = None,
     time: TimeColumn = None,
     thread: ThreadColumn = None,
     ticket: TicketColumn = None,
-    promoted: Annotated[bool, typer.Option("--promote/--no-promote", help="Use the new model from now on.")] = True,
+    from_history: Annotated[
+        bool, typer.Option("--from-history", help="Learn from the agents' corrections too, or from them alone.")
+    ] = False,
+    promoted: Annotated[
+        bool, typer.Option("--promote/--no-promote", help="Use the new model from now on, if it passes the gate.")
+    ] = True,
+    force: Force = False,
+    margin: Margin = MARGIN,
     as_json: AsJson = False,
 ) -> None:
-    """Train a classifier on labelled tickets.
+    """Train a classifier on labelled tickets; it is used from now on if it passes the gate against the one in use.
 
-    Example: `triage train tickets.csv --text subject --text body --label queue --feature requester`
+    Example: `triage train tickets.csv --text subject --text body --label queue --feature requester --from-history`
     """
     settings = ready_to_train()
-    from triage.learning.dataset import read_tickets
-
-    tickets = read_tickets(
-        file, text=text, labels=label, features=feature or (), time=time, thread=thread, ticket=ticket
-    )
-    card = train_tickets(settings, tickets, promoted=promoted)
+    columns = _Columns(text or [], label or [], feature or [], time, thread, ticket)
+    tickets = _gather(settings, file, columns, from_history=from_history)
+    card, release = train_on(settings, tickets, promoted=promoted, force=force, margin=margin)
+    registered = record(settings)
+    warnings = read_dataset_card(dataset_folder(settings.datasets_folder, card.dataset_id)).warnings
+    for warning in warnings:
+        warn(warning)
     if as_json:
-        print_json(card.as_json())
+        print_json({**card.as_json(), "warnings": warnings, "release": release.as_json(), "registered": registered})
         return
     show_card(card)
-    use = "in use from now on" if promoted else f"kept; `triage models promote {card.model_id}` puts it to use"
-    note(f"Model {card.model_id} is {use}.")
+    show_release(card.model_id, release)
 
 
 def evaluate(
@@ -159,60 +180,39 @@ def _show_promises(field: str, figures: Result) -> None:
     )
 
 
-@models.command(name="list")
-def list_(as_json: AsJson = False) -> None:
-    """List all models, oldest first, with what they are worth; the one in use is marked.
-
-    Example: `triage models list`
-    """
-    settings = settings_for_command()
-    used = champion(settings.models_folder)
-    cards = list_models(settings.models_folder)
-    if as_json:
-        print_json({"champion": used.name if used else None, "models": [card.as_json() for card in cards]})
-        return
-    if not cards:
-        note("There is no model yet. Train one with: triage train FILE --text … --label …")
-        return
-    table = Table("", "model", "trained", "on", "tickets", "accuracy by field (tickets it had not seen)")
-    for card in cards:
-        accuracy = ", ".join(f"{name} {field.accuracy:.1%}" for name, field in card.fields.items())
-        mark = "✔" if used and used.name == card.model_id else ""
-        table.add_row(mark, card.model_id, card.created_at, escape(card.dataset), str(card.tickets), escape(accuracy))
-    out.print(table)
-
-
-@models.command(name="promote")
-def promote_(model_id: str) -> None:
-    """Put another model to use; running processes take it over with their next ticket.
-
-    Example: `triage models promote m-0123456789ab`
-    """
-    promote(settings_for_command().models_folder, model_id)
-    note(f"Model {model_id} is in use from now on.")
-
-
 def ready_to_train() -> Settings:
-    """The settings, with the encoder prepared and scikit-learn there."""
+    """The settings, with the encoder prepared and what training needs there."""
     settings = settings_for_command()
     try:
-        import sklearn  # noqa: F401  # only to see that it is there
+        import matplotlib  # noqa: F401  # only to see that they are there
+        import sklearn  # noqa: F401
     except ImportError as error:
-        raise Misconfigured("Training needs scikit-learn. Run: pip install 'triage[train]'") from error
+        raise Misconfigured(f"Training needs {error.name}. Run: pip install 'triage[train]'") from error
     settings.home.mkdir(parents=True, exist_ok=True)
     ensure_encoder(settings)
     return settings
 
 
-def train_tickets(settings: Settings, tickets: LabelledTickets, *, promoted: bool = True) -> ModelCard:
-    """Train, with a progress bar, and put the model to use."""
-    from triage.learning.training import train_classifier
+def train_on(
+    settings: Settings,
+    tickets: LabelledTickets,
+    *,
+    promoted: bool = True,
+    force: bool = False,
+    margin: float = MARGIN,
+) -> tuple[ModelCard, Release]:
+    """Train a candidate, with a progress bar, let it through the gate, and write its model card."""
+    from triage.learning.candidate import make_candidate
+    from triage.learning.report import write_report
 
+    models, datasets = settings.models_folder, settings.datasets_folder
+    policy = read_policy(settings.policy_file)
     with progress("Embedding and fitting") as report:
-        card = train_classifier(tickets, open_encoder(settings), settings.models_folder, progress=report)
-    if promoted:
-        promote(settings.models_folder, card.model_id)
-    return card
+        card = make_candidate(tickets, open_encoder(settings), models=models, datasets=datasets, progress=report)
+    verdict = run_gate(models, datasets, card.model_id, policy, margin=margin)
+    release = settle(models, verdict, wanted=promoted, force=force)
+    write_report(models / card.model_id, datasets, policy)
+    return card, release
 
 
 def show_card(card: ModelCard) -> None:
@@ -232,3 +232,39 @@ def show_card(card: ModelCard) -> None:
     for name, field in card.fields.items():
         if field.single_labels:
             note(f"{name}: {len(field.single_labels)} labels have one ticket only and were never measured.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Which columns were asked for."""
+
+    text: list[str]
+    labels: list[str]
+    features: list[str]
+    time: str | None
+    thread: str | None
+    ticket: str | None
+
+
+def _gather(settings: Settings, file: Path | None, columns: _Columns, *, from_history: bool) -> LabelledTickets:
+    """The tickets of the file, of the corrections, or of both."""
+    if file is None and not from_history:
+        raise BadInput("Nothing to learn from: give a FILE of labelled tickets, or --from-history for the corrections.")
+    if file is not None and not (columns.text and columns.labels):
+        raise BadInput(f"Say what to read in {file}: --text COLUMN and --label COLUMN, each as often as needed.")
+    corrected = _corrected(settings, columns) if from_history else None
+    if file is None:
+        assert corrected is not None  # refused above
+        if not len(corrected):
+            raise BadInput("Nobody has corrected a ticket yet; `triage tickets correct` and the REST API do that.")
+        return corrected
+    tickets = read_tickets(file, **asdict(columns))
+    if corrected is None:
+        return tickets
+    note(f"{len(corrected)} corrected tickets are learned from too.")
+    return combine(tickets, corrected) if len(corrected) else tickets
+
+
+def _corrected(settings: Settings, columns: _Columns) -> LabelledTickets:
+    with open_database(settings) as (engine, _), Session(engine) as session:
+        return read_corrections(session, labels=columns.labels, features=columns.features)

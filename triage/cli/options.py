@@ -8,6 +8,10 @@ from triage.settings import Settings, read_settings
 from triage.telemetry import set_up_logging
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
+Masked = Annotated[
+    bool,
+    typer.Option("--mask", help="Show texts as in a public place: without addresses, numbers, passwords and names."),
+]
 TextColumns = Annotated[
     list[str], typer.Option("--text", help="Column with text; give it again for more, in reading order.")
 ]

@@ -52,6 +52,11 @@ def note(sentence: str) -> None:
     err.print(escape(sentence), soft_wrap=True)
 
 
+def warn(sentence: str) -> None:
+    """One sentence about something suspicious that stops nothing."""
+    err.print(f"[yellow]Mind:[/] {escape(sentence)}", soft_wrap=True)
+
+
 def print_json(value: object) -> None:
     """Exactly one JSON value on stdout, for programs."""
     out.file.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")

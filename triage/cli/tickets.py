@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import getpass
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -16,15 +17,16 @@ from rich.markup import escape
 from sqlalchemy.orm import Session, sessionmaker
 
 from triage.app import open_database, open_encoder
-from triage.cli.options import AsJson, settings_for_command
+from triage.cli.options import AsJson, Masked, settings_for_command
 from triage.cli.reading import read_incoming
 from triage.cli.show import LEGEND, answer_cell, decision_cell, note, out, print_json, ticket_table
 from triage.db.tables import RunRow, TicketRow
 from triage.errors import NotFound
 from triage.pipeline import accept
+from triage.privacy import mask, names_of
 from triage.tickets import store
 from triage.tickets.model import Correction, IncomingTicket, TicketState
-from triage.tickets.views import story_view
+from triage.tickets.views import masked_view, story_view
 from triage.worker import Jobs
 
 
@@ -57,17 +59,18 @@ def list_(
 
 
 @cli.command()
-def show(ticket_id: str, as_json: AsJson = False) -> None:
+def show(ticket_id: str, masked: Masked = False, as_json: AsJson = False) -> None:
     """Tell the whole story of one ticket.
 
     Example: `triage tickets show 0199…`
     """
     with open_database(settings_for_command()) as (_, sessions), sessions() as session:
         row = store.find_ticket(session, ticket_id)
+        names = names_of(row.requester, row.features)
         if as_json:
-            print_json(story_view(row))
+            print_json(masked_view(story_view(row), names) if masked else story_view(row))
         else:
-            _show_story(row)
+            _show_story(row, partial(mask, names=names) if masked else str)
 
 
 def replay(
@@ -115,7 +118,7 @@ def submit(
     with open_database(settings) as (engine, sessions):
         jobs = Jobs(engine)
         try:
-            ids = hand_in(sessions, jobs, tickets)
+            ids = hand_in(sessions, jobs, tickets, mask_stored=settings.mask_stored)
         finally:
             jobs.close()
         for ticket_id in ids:
@@ -166,10 +169,12 @@ def correct(
         note(f"{field} of {ticket_id}: {row.previous or 'nothing'} → {value}.")
 
 
-def hand_in(sessions: sessionmaker[Session], jobs: Jobs, tickets: Sequence[IncomingTicket]) -> list[str]:
+def hand_in(
+    sessions: sessionmaker[Session], jobs: Jobs, tickets: Sequence[IncomingTicket], *, mask_stored: bool
+) -> list[str]:
     """Accept the tickets, all in one transaction; returns their ids in order."""
     with sessions.begin() as session:
-        return [accept(session, jobs, ticket).ticket_id for ticket in tickets]
+        return [accept(session, jobs, ticket, mask_stored=mask_stored).ticket_id for ticket in tickets]
 
 
 def watch(sessions: sessionmaker[Session], ids: Sequence[str], *, timeout_s: float) -> bool:
@@ -203,8 +208,12 @@ def stories_table(rows: Sequence[TicketRow]) -> Group:
     return Group(table, LEGEND)
 
 
+def _plain_title(row: TicketRow) -> str:
+    return row.subject.strip() or " ".join(row.body.split())[:100]
+
+
 def _title(row: TicketRow) -> str:
-    return escape(row.subject.strip() or " ".join(row.body.split())[:100])
+    return escape(_plain_title(row))
 
 
 def _cells(row: TicketRow, run: RunRow | None, fields: Sequence[str]) -> list[str]:
@@ -218,13 +227,14 @@ def _cells(row: TicketRow, run: RunRow | None, fields: Sequence[str]) -> list[st
     return [*(decided.get(name, "") for name in fields), said]
 
 
-def _show_story(row: TicketRow) -> None:
-    out.rule(f"[bold]{_title(row)}", align="left")
-    came = f"{row.channel} · {escape(row.requester)} · {row.received_at:%Y-%m-%d %H:%M:%S} UTC"
+def _show_story(row: TicketRow, shown: Callable[[str], str]) -> None:
+    """Print the story; ``shown`` says how what people wrote may be shown."""
+    out.rule(f"[bold]{escape(shown(_plain_title(row)))}", align="left")
+    came = f"{row.channel} · {escape(shown(row.requester))} · {row.received_at:%Y-%m-%d %H:%M:%S} UTC"
     out.print(f"[dim]{row.id} · {row.state} · {came}[/]")
     if row.failure:
-        out.print(f"[red]{escape(row.failure)}[/]")
-    out.print(escape(row.body.strip()))
+        out.print(f"[red]{escape(shown(row.failure))}[/]")
+    out.print(escape(shown(row.body).strip()))
     for run in row.runs:
         _show_run(run)
     for correction in row.corrections:

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from itertools import zip_longest
 from pathlib import Path
 
@@ -34,11 +35,39 @@ MOST_LABELS = 1_000
 Record = Mapping[str, str]
 
 
+class Source(StrEnum):
+    """Where the labels of a ticket come from."""
+
+    FILE = "file"
+    CORRECTION = "correction"
+    HISTORY = "history"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a labelled ticket comes from.
+
+    ``key`` is its id there: the file's ``id`` column or the number of its row, or the id of the stored ticket.
+    ``at`` is when it came in (ISO), ``author`` who corrected it.
+    """
+
+    source: Source
+    key: str
+    at: str | None = None
+    author: str | None = None
+
+    @property
+    def moment(self) -> datetime | None:
+        """When it came in."""
+        return datetime.fromisoformat(self.at) if self.at else None
+
+
 @dataclass(frozen=True, slots=True)
 class LabelledTickets:
-    """n tickets: cleaned texts, per field the label or None, and metadata; ``digest`` is of all of it.
+    """n tickets: cleaned texts, per field the label or None, and metadata; ``digest`` is of all that is learned from.
 
-    ``times`` and ``threads`` are (n,) or empty where the file has no such column.
+    ``times`` and ``threads`` are (n,) or empty where the file has no such column. ``origins`` are
+    one for each ticket, or none at all where nobody will ask.
     """
 
     name: str
@@ -49,6 +78,7 @@ class LabelledTickets:
     feature_columns: tuple[str, ...]
     times: tuple[datetime | None, ...] = ()
     threads: tuple[str, ...] = ()
+    origins: tuple[Origin, ...] = ()
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -88,6 +118,7 @@ class LabelledTickets:
             features=tuple(self.features[row] for row in chosen),
             times=tuple(self.times[row] for row in chosen) if self.times else (),
             threads=tuple(self.threads[row] for row in chosen) if self.threads else (),
+            origins=tuple(self.origins[row] for row in chosen) if self.origins else (),
         )
 
 
@@ -134,6 +165,28 @@ def read_tickets(  # one name per kind of column
         feature_columns=tuple(features),
         times=times,
         threads=tuple(record[thread].strip() for record in records) if thread else (),
+        origins=tuple(
+            Origin(Source.FILE, record.get(ticket or "id", "").strip() or str(row))
+            for row, record in enumerate(records, 1)
+        ),
+    )
+
+
+def combine(first: LabelledTickets, second: LabelledTickets) -> LabelledTickets:
+    """Both together, the tickets of the first before those of the second; a field that one lacks is unlabelled."""
+    fields = list(dict.fromkeys([*first.labels, *second.labels]))
+    return replace(
+        first,
+        name=f"{first.name} + {second.name}",
+        texts=first.texts + second.texts,
+        labels={
+            name: tuple(label for part in (first, second) for label in part.labels.get(name, (None,) * len(part)))
+            for name in fields
+        },
+        features=first.features + second.features,
+        times=first.times + tuple(origin.moment for origin in second.origins) if first.times else (),
+        threads=first.threads + ("",) * len(second) if first.threads else (),
+        origins=first.origins + second.origins,
     )
 
 
@@ -174,7 +227,7 @@ def refuse_untrainable(tickets: LabelledTickets) -> None:
             said = f"only the label “{next(iter(counts))}”" if counts else "no label at all"
             raise BadInput(f"{column} has {said}; a classifier needs at least two.")
         if max(counts.values()) < 2:
-            raise BadInput(f"{column} has a label of its own for every ticket; is it an id?")
+            raise BadInput(f"{column} has a label of its own for every ticket. If it is no id, label a second one.")
         if len(counts) > MOST_LABELS:
             raise BadInput(f"{column} has {len(counts)} labels; {MOST_LABELS} are the most. Put rare ones together.")
 

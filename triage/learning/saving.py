@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from kb import FloatArray
+from triage.learning.folders import digest_of, publish, scratch_folder, write_manifest
+from triage.learning.judged import JUDGED, Judged, write_judged
 from triage.learning.terms import Counts, Weighing
 from triage.understand.card import ModelCard
-from triage.understand.classifier import ARRAYS, CARD, FORMAT, MANIFEST, TERMS, FieldModel, sha256_of
+from triage.understand.classifier import ARRAYS, CARD, FORMAT, TERMS, FieldModel, read_card
 
 
 def save(
@@ -26,10 +25,14 @@ def save(
     counts: Counts,
     weighing: Weighing,
     models: Mapping[str, FieldModel],
+    judged: Mapping[str, Judged],
     seen: FloatArray,
 ) -> ModelCard:
-    """Write the model to ``folder/<id>``, its id made from its content, and return the card with that id."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write the model to ``folder/<id>`` and return its card with id and date.
+
+    The id is made from the content of all files, and the date stands beside them in the manifest, so the same
+    training gives the same model; where that is there already, it stays as it is, with the date of its making.
+    """
     terms = {
         "words": [counts.word_terms[row] for row in weighing.words],
         "pieces": [counts.piece_terms[row] for row in weighing.pieces],
@@ -41,17 +44,17 @@ def save(
     }
     for number, model in enumerate(models.values()):
         arrays |= _field_arrays(number, model)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as name:
-        scratch = Path(name)
+    with scratch_folder(folder) as scratch:
         (scratch / TERMS).write_text(json.dumps(terms, ensure_ascii=False), encoding="utf-8")
         np.savez(scratch / ARRAYS, allow_pickle=False, **arrays)
-        model_id = _model_id(card, sha256_of(scratch / TERMS), arrays)
-        card = replace(card, model_id=model_id)
-        (scratch / CARD).write_text(json.dumps(card.as_json(), indent=1, ensure_ascii=False), encoding="utf-8")
-        files = {file: sha256_of(scratch / file) for file in (TERMS, ARRAYS, CARD)}
-        (scratch / MANIFEST).write_text(json.dumps({"format": FORMAT, "files": files}, indent=1), encoding="utf-8")
-        _put_in_place(scratch, folder / model_id)
-    return card
+        write_judged(scratch, judged)
+        bare = replace(card, model_id="", created_at="").as_json()
+        (scratch / CARD).write_text(json.dumps(bare, indent=1, ensure_ascii=False), encoding="utf-8")
+        model_id = f"m-{digest_of({}, *(scratch / name for name in (TERMS, ARRAYS, JUDGED, CARD)))[:12]}"
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        write_manifest(scratch, {"format": FORMAT, "model_id": model_id, "created_at": now})
+        publish(scratch, folder / model_id)
+    return read_card(folder / model_id)
 
 
 def _field_arrays(number: int, model: FieldModel) -> dict[str, npt.NDArray[np.generic]]:
@@ -67,21 +70,3 @@ def _field_arrays(number: int, model: FieldModel) -> dict[str, npt.NDArray[np.ge
         "truth": model.checked.truth,
     }
     return {f"{number}_{name}": value for name, value in values.items()}
-
-
-def _model_id(card: ModelCard, terms: str | None, arrays: Mapping[str, npt.NDArray[np.generic]]) -> str:
-    digest = hashlib.sha256(f"{card.dataset_digest} {card.encoder_fingerprint} {terms}".encode())
-    for name in sorted(arrays):
-        digest.update(arrays[name].tobytes())
-    return f"m-{digest.hexdigest()[:12]}"
-
-
-def _put_in_place(scratch: Path, place: Path) -> None:
-    for path in scratch.iterdir():
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-    finished = place.with_name(f".{place.name}-{os.getpid()}")
-    shutil.copytree(scratch, finished)
-    if place.exists():
-        shutil.rmtree(place)  # the same content, trained again
-    os.replace(finished, place)

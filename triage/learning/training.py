@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import astuple
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from kb import Encoder, FloatArray, Progress
 from triage import __version__
 from triage.learning.calibration import calibrate, calibration_error, log_loss, reliability
 from triage.learning.dataset import LabelledTickets, refuse_untrainable
+from triage.learning.judged import Judged, judged_of
 from triage.learning.ridge import Ridge, Setting, Views, Votes, ridge, voters_of
 from triage.learning.saving import save
 from triage.learning.splits import folds_of, parts_of, split
@@ -60,11 +60,18 @@ class Training:
 
 
 def train_classifier(
-    tickets: LabelledTickets, encoder: Encoder, folder: Path, *, progress: Progress | None = None, seed: int = 0
+    tickets: LabelledTickets,
+    encoder: Encoder,
+    folder: Path,
+    *,
+    progress: Progress | None = None,
+    seed: int = 0,
+    keep: Callable[[Training], str] = lambda _: "",
 ) -> ModelCard:
     """Train one model of all labelled fields and write it to ``folder/<model id>``.
 
-    ``progress`` counts embedded tickets and fits as equal steps. Raises ``BadInput`` where there is too little
+    ``progress`` counts embedded tickets and fits as equal steps. ``keep`` is called once the tickets are embedded
+    and divided, and returns the id of the dataset that it wrote. Raises ``BadInput`` where there is too little
     to learn from. The same tickets, encoder, seed and version give the same model.
     """
     refuse_untrainable(tickets)
@@ -73,6 +80,7 @@ def train_classifier(
     report = progress or (lambda done, total: None)
     vectors = encoder.encode(tickets.texts, progress=lambda done, _: report(done, total))
     training = Training(tickets, vectors, seed=seed)
+    dataset_id = keep(training)
     done = len(tickets)
 
     def step() -> None:
@@ -83,22 +91,26 @@ def train_classifier(
     fitted = {name: fit_field(training, name, step) for name in tickets.labels}
     card = ModelCard(
         model_id="",
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        created_at="",
         code_version=__version__,
         seed=seed,
         dataset=tickets.name,
         dataset_digest=tickets.digest,
+        dataset_id=dataset_id,
         tickets=len(tickets),
         text_columns=tickets.text_columns,
         feature_columns=tickets.feature_columns,
         encoder_fingerprint=encoder.fingerprint,
-        fields={name: field_card for name, (_, field_card) in fitted.items()},
+        fields={name: field_card for name, (_, field_card, _) in fitted.items()},
     )
-    models = {name: model for name, (model, _) in fitted.items()}
-    return save(folder, card, training.counts, training.weighing, models, vectors[training.voters])
+    models = {name: model for name, (model, _, _) in fitted.items()}
+    judged = {name: guesses for name, (_, _, guesses) in fitted.items()}
+    return save(folder, card, training.counts, training.weighing, models, judged, vectors[training.voters])
 
 
-def fit_field(training: Training, name: str, step: Callable[[], None] = lambda: None) -> tuple[FieldModel, FieldCard]:
+def fit_field(
+    training: Training, name: str, step: Callable[[], None] = lambda: None
+) -> tuple[FieldModel, FieldCard, Judged]:
     """Choose the weight of the views out of fold, calibrate, measure, and fit on all labelled tickets."""
     values = training.tickets.labels[name]
     labels = tuple(sorted({value for value in values if value is not None}))
@@ -114,7 +126,10 @@ def fit_field(training: Training, name: str, step: Callable[[], None] = lambda: 
     calibration, p = calibrate(margins, target[unseen], training.part[unseen])
     top, near = margins.max(axis=1), training.nearest[unseen]
     model = _assemble(training, votes, best, labels, calibration, (top, near), check(p, target[unseen]))
-    return model, _card(model, best, values, target[unseen], p, margins)
+    rows = np.flatnonzero(target >= 0)
+    masked = training.tickets.masked()
+    guesses = judged_of([masked[row] for row in rows], target[rows], training.part[rows] >= 0, p)
+    return model, _card(model, best, values, target[unseen], p, margins), guesses
 
 
 def _nearest_unseen(training: Training) -> Floats:
@@ -217,4 +232,5 @@ def _card(  # all that is said of a field's model
         ece=calibration_error(model.checked.probability, correct),
         reliability=reliability(model.checked.probability, correct),
         curve=model.calibration.curve,
+        labelled=tuple(counts[label] for label in model.labels),
     )

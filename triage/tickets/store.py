@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -108,6 +109,18 @@ def add_correction(session: Session, ticket_id: str, correction: Correction) -> 
     session.add(row)
     session.flush()
     return row
+
+
+def count_corrections(session: Session, *, since: datetime | None = None) -> dict[str, Counter[str]]:
+    """By field and value, how many tickets people gave it; the last correction of a ticket's field counts."""
+    query = select(CorrectionRow).order_by(CorrectionRow.id)
+    if since is not None:
+        query = query.where(CorrectionRow.created_at > since)
+    final = {(row.ticket_id, row.field): row.value for row in session.scalars(query)}
+    counts: dict[str, Counter[str]] = {}
+    for (_, field), value in final.items():
+        counts.setdefault(field, Counter())[value] += 1
+    return counts
 
 
 def current_value(ticket: TicketRow, field: str) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from kb import Abstention, Answer, Citation
 from triage.db.tables import AnswerRow, CorrectionRow, RunRow, TicketRow
+from triage.privacy import mask
 from triage.tickets.model import Assessment, IncomingTicket
 
 Json = dict[str, object]
@@ -98,6 +99,27 @@ def stored_answer_view(row: AnswerRow) -> Json:
         "citations": citations,
         **_columns(row, "probability", "snapshot"),
     }
+
+
+# What the desk wrote, or what no person can be known by; masking it would only break it.
+_IMPERSONAL = frozenset(
+    {"id", "source", "delivery_id", "channel", "answer", "provenance", "language", "state", "author"}
+)
+
+
+def masked_view(view: Json, names: Sequence[str]) -> Json:
+    """A view fit for a public place: all that the requester wrote, without what is personal in it."""
+    return {key: value if key in _IMPERSONAL else _masked(value, names) for key, value in view.items()}
+
+
+def _masked(value: object, names: Sequence[str]) -> object:
+    if isinstance(value, str):
+        return mask(value, names=names)
+    if isinstance(value, dict):
+        return masked_view(value, names)
+    if isinstance(value, list | tuple):
+        return [_masked(item, names) for item in value]
+    return value
 
 
 def _columns(row: object, *names: str) -> Json:

@@ -14,7 +14,7 @@ class FieldCard:
     ``accuracy_interval`` is Wilson's, at 95 %. ``term_weight`` is the words' weight against the meaning, ``steepness``
     how fast a past ticket's vote fades; ``ece`` the expected calibration error in 15 bins, before and after
     calibration; ``reliability`` are its bins as (mean probability, share that was right, tickets). ``checked`` tickets
-    were judged by a model that had not seen them.
+    were judged by a model that had not seen them. ``labelled`` says how many tickets taught each label.
     """
 
     labels: tuple[str, ...]
@@ -32,12 +32,17 @@ class FieldCard:
     ece_before: float
     ece: float
     reliability: tuple[tuple[float, float, int], ...]
-    curve: tuple[tuple[float, float], ...] = ()
+    curve: tuple[tuple[float, float], ...]
+    labelled: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """A model: what it was made of, when, and what it is worth."""
+    """A model: what it was made of, when, and what it is worth.
+
+    ``dataset_digest`` is of the tickets alone, ``dataset_id`` names the snapshot of them that was kept (empty where
+    none was).
+    """
 
     model_id: str
     created_at: str
@@ -45,6 +50,7 @@ class ModelCard:
     seed: int
     dataset: str
     dataset_digest: str
+    dataset_id: str
     tickets: int
     text_columns: tuple[str, ...]
     feature_columns: tuple[str, ...]

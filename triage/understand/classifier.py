@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,7 @@ from triage.understand.reasons import Terms, what_would_change, words_for
 from triage.understand.sharpness import Calibration, Sharpness
 from triage.understand.vectorizer import Vectorizer
 
-FORMAT = 4
+FORMAT = 5
 MANIFEST = "manifest.json"
 CARD = "card.json"
 TERMS = "terms.json"
@@ -108,8 +109,10 @@ class Classifier:
     def load(cls, folder: Path) -> Classifier:
         """Load a model, checking every file; raises ``NoModel`` or ``ModelDamaged``."""
         card = read_card(folder)
-        manifest = _read_json(folder, MANIFEST)
-        for name, digest in manifest["files"].items():
+        files = _read_json(folder, MANIFEST).get("files")
+        if not isinstance(files, dict) or not {CARD, TERMS, ARRAYS} <= set(files):
+            raise _damaged(folder, MANIFEST)
+        for name, digest in files.items():
             if sha256_of(folder / name) != digest:
                 raise _damaged(folder, name)
         try:
@@ -118,7 +121,7 @@ class Classifier:
                 fields = {name: _field(arrays, number, card) for number, name in enumerate(card.fields)}
                 seen = arrays["seen"].astype(np.float32)
                 vectorizer = _vectorizer(terms, arrays["rarity"])
-        except (KeyError, ValueError, OSError) as error:
+        except (KeyError, ValueError, TypeError, AttributeError, OSError, EOFError, BadZipFile) as error:
             raise _damaged(folder, ARRAYS) from error
         return cls(card, vectorizer, fields, seen)
 
@@ -193,9 +196,14 @@ def read_card(folder: Path) -> ModelCard:
     if manifest.get("format") != FORMAT:
         raise ModelDamaged(f"The model in {folder} was written by another version. Train again with: triage train")
     try:
-        return ModelCard.from_json(_read_json(folder, CARD))
-    except (TypeError, KeyError) as error:
+        # What tells one making of the same model from another stands in the manifest, beside the hashed files.
+        made = {"model_id": manifest["model_id"], "created_at": manifest["created_at"]}
+        card = ModelCard.from_json({**_read_json(folder, CARD), **made})
+    except (TypeError, KeyError, AttributeError) as error:
         raise _damaged(folder, CARD) from error
+    if card.model_id != folder.name:
+        raise ModelDamaged(f"The folder {folder} holds another model, {card.model_id}; a model keeps its name.")
+    return card
 
 
 def sha256_of(path: Path) -> str | None:

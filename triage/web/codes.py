@@ -28,6 +28,8 @@ CODES: dict[str, tuple[int, str]] = {
     "no-model": (503, "run `triage train`"),
     "model-damaged": (503, "`detail` names the command that helps"),
     "model-mismatch": (503, "the model belongs to another encoder; train again"),
+    "dataset-damaged": (503, "of the command line only; train again"),
+    "registry-unusable": (503, "of the command line only: MLflow's database is locked, away or of another version"),
 }
 
 

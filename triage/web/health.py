@@ -111,6 +111,8 @@ def _model(here: Context) -> str:
     classifier = here.desk.current().classifier
     if classifier is None:
         return "no model yet, so only rules decide; train one with `triage train`"
+    if here.desk.refusal:
+        return here.desk.refusal
     return f"model {classifier.model_id} predicts {', '.join(classifier.fields)}"
 
 

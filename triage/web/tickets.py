@@ -79,7 +79,7 @@ def post_ticket(
     )
     try:
         with caller.here.sessions.begin() as session:
-            acceptance = accept(session, caller.here.jobs, incoming)
+            acceptance = accept(session, caller.here.jobs, incoming, mask_stored=caller.here.settings.mask_stored)
     except Conflict as error:
         raise KeyReused(str(error)) from error
     if acceptance.is_new:

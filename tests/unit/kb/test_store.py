@@ -121,13 +121,28 @@ def test_publishing_the_same_again_does_not_touch_what_is_in_force(tmp_path: Pat
     assert manifest.stat().st_ino == before
 
 
-def test_old_snapshots_go_but_the_one_before_stays(tmp_path: Path) -> None:
+def test_old_snapshots_go_but_the_last_ones_stay(tmp_path: Path) -> None:
     knowledge = KnowledgeBase.open(tmp_path, WordEncoder())
     names = []
-    for number in range(5):
+    for number in range(store.KEPT + 3):
         knowledge.put(article(str(number)))
         names.append(knowledge.snapshot)
-    assert {place.name for place in (tmp_path / "snapshots").iterdir()} == set(names[-2:])
+    assert {place.name for place in (tmp_path / "snapshots").iterdir()} == set(names[-store.KEPT :])
+
+
+def test_snapshot_that_is_no_longer_in_force_can_be_opened_and_stays_as_it_was(tmp_path: Path) -> None:
+    writer = KnowledgeBase.open(tmp_path, WordEncoder())
+    writer.put(article("1", "printer paper"))
+    name = writer.snapshot
+    writer.delete("1")
+    past = KnowledgeBase.open_snapshot(tmp_path, WordEncoder(), name)
+    assert past is not None
+    assert not past.refresh()
+    assert [hit.article_id for hit in past.search("printer paper")] == ["1"]
+    assert KnowledgeBase.open_snapshot(tmp_path, WordEncoder(), "not kept") is None
+    nothing = KnowledgeBase.open_snapshot(tmp_path, WordEncoder(), store.EMPTY)
+    assert nothing is not None
+    assert not nothing.articles()
 
 
 def test_reader_outlives_the_snapshot_it_searches(tmp_path: Path) -> None:
@@ -152,12 +167,12 @@ def test_snapshot_taken_away_while_it_is_opened_is_not_called_damaged(
     def slow(place: Path, fingerprint: str) -> dict[str, str]:
         if not published:
             published.append(True)
-            writer.put(article("2"))
-            writer.put(article("3"))
+            for number in range(2, store.KEPT + 2):
+                writer.put(article(str(number)))
         return real(place, fingerprint)
 
     monkeypatch.setattr(store, "_recorded_files", slow)
-    assert ids(tmp_path) == ["1", "2", "3"]
+    assert len(ids(tmp_path)) == store.KEPT + 1
 
 
 @pytest.mark.parametrize("file", [*FILES, "manifest.json"])
