@@ -97,11 +97,12 @@ class LabelledTickets:
 
     def groups(self) -> npt.NDArray[np.int64]:
         """(n,) numbers that near-copies and tickets of one thread share: they must stay on one side of a split."""
-        _, copies = np.unique(self.masked(), return_inverse=True)
+        # As objects: numpy's own strings all take the room of the longest, 12 GB for 100,000 long tickets.
+        _, copies = np.unique(np.array(self.masked(), dtype=object), return_inverse=True)
         if not any(self.threads):
             return copies.astype(np.int64)
         names = [thread or f"\0{row}" for row, thread in enumerate(self.threads)]
-        _, threads = np.unique(names, return_inverse=True)
+        _, threads = np.unique(np.array(names, dtype=object), return_inverse=True)
         # Two kinds of nodes, joined by the tickets: what hangs together is one group.
         nodes = int(copies.max()) + 1, int(threads.max()) + 1
         edges = coo_matrix((np.ones(len(self)), (copies, nodes[0] + threads)), shape=(sum(nodes), sum(nodes)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -59,9 +60,9 @@ class Weighing:
 
 def count_terms(texts: Sequence[str], features: Sequence[Mapping[str, str]]) -> Counts:
     """Count every term of every text, once."""
-    words, word_terms = _matrix([words_in(text) for text in texts])
-    pieces, piece_terms = _matrix([pieces_in(text) for text in texts])
-    values, value_terms = _matrix([Counter(sorted(known_values(known))) for known in features])
+    words, word_terms = _matrix(words_in(text) for text in texts)
+    pieces, piece_terms = _matrix(pieces_in(text) for text in texts)
+    values, value_terms = _matrix(Counter(sorted(known_values(known))) for known in features)
     return Counts(words, pieces, values, word_terms, piece_terms, value_terms)
 
 
@@ -75,16 +76,16 @@ def fit_weighing(counts: Counts, rows: Rows) -> Weighing:
 
 def _matrix(counted: Iterable[Counter[str]]) -> tuple[Matrix, tuple[str, ...]]:
     numbers: dict[str, int] = {}
-    indices: list[int] = []
-    values: list[int] = []
-    ends = [0]
+    # Plain arrays: as lists of numbers, the terms of 100,000 tickets would not fit into 4 GB.
+    indices, values, ends = array("i"), array("f"), array("q", [0])
     for counter in counted:
         for term, count in counter.items():
             indices.append(numbers.setdefault(term, len(numbers)))
             values.append(count)
         ends.append(len(indices))
     shape = (len(ends) - 1, len(numbers))
-    return sparse.csr_matrix((np.array(values, dtype=np.float64), indices, ends), shape=shape), tuple(numbers)
+    parts = np.asarray(values), np.asarray(indices), np.asarray(ends)
+    return sparse.csr_matrix(parts, shape=shape), tuple(numbers)
 
 
 def _fit(counts: Matrix, most: int) -> tuple[Rows, npt.NDArray[np.float64]]:
@@ -97,8 +98,8 @@ def _fit(counts: Matrix, most: int) -> tuple[Rows, npt.NDArray[np.float64]]:
 
 def _weighed(counts: Matrix, rarity: npt.NDArray[np.float64]) -> Matrix:
     weights = counts.tocsr(copy=True)
-    weights.data = (1 + np.log(weights.data)) * rarity[weights.indices]
+    weights.data = (1 + np.log(weights.data)) * rarity.astype(np.float32)[weights.indices]
     lengths = np.sqrt(np.asarray(weights.multiply(weights).sum(axis=1)).ravel())
     scale = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
-    unit: Matrix = (sparse.diags(scale) @ weights).tocsr()
+    unit: Matrix = (sparse.diags(scale.astype(np.float32)) @ weights).tocsr()
     return unit

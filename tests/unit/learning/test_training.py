@@ -11,8 +11,9 @@ from tests.conftest import DESK, FEATURES, TEXT
 from triage.errors import BadInput, ModelDamaged, NoModel
 from triage.learning.dataset import LabelledTickets, read_tickets
 from triage.learning.registry import champion, list_models, promote
+from triage.learning.ridge import Setting, ridge
 from triage.learning.terms import count_terms, fit_weighing
-from triage.learning.training import train_classifier
+from triage.learning.training import Training, fit_field, train_classifier
 from triage.understand.classifier import Classifier
 from triage.understand.vectorizer import pieces_in, words_in
 
@@ -148,3 +149,23 @@ def test_pieces_are_those_of_scikit_learn() -> None:
     text = "Printer in Bay 12, KES-2041!"
     piece = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5)).build_analyzer()
     assert set(pieces_in(text)) == set(piece(text))
+
+
+def test_serving_answers_as_the_kernel_that_was_fitted(
+    tickets: LabelledTickets, encoder: Encoder, tmp_path: Path
+) -> None:
+    vectors = encoder.encode(tickets.texts)
+    training = Training(tickets, vectors)
+    model, card = fit_field(training, "category")
+    setting = Setting(card.term_weight, card.steepness, card.regularisation)
+    number = {label: row for row, label in enumerate(model.labels)}
+    target = np.array([number[value] if value else -1 for value in tickets.labels["category"]])
+    fitted = ridge(training.views, target, len(number), setting, training.folds)
+    some = np.arange(40)
+    expected = fitted.margins(fitted.fit(np.flatnonzero(target >= 0)), some)
+    classifier = Classifier.load(tmp_path / train_classifier(tickets, encoder, tmp_path).model_id)
+    p, _ = classifier.probabilities("category", tickets.texts[:40], vectors[:40], tickets.features[:40])
+    voted = model.voted(vectors[:40] @ vectors.T)
+    terms = training.views.terms[some] @ model.term_weights
+    assert np.allclose(terms + voted + model.bias, expected, atol=1e-4)
+    assert np.allclose(p, model.calibration.probabilities(expected.astype(np.float64)), atol=5e-3)  # kept in 16 bits

@@ -36,7 +36,7 @@ def test_words_that_would_have_changed_it_are_true(classifier: Classifier, encod
             instead = prediction.change.rsplit(" it would be ", 1)[1].rstrip(".")
             p, _ = classifier.probabilities(prediction.field, [left], vectors[row : row + 1], [{}])
             assert classifier.labels(prediction.field)[int(p[0].argmax())] == instead != prediction.top.label
-    assert said >= 2
+    assert said >= 1
 
 
 def test_ticket_without_any_known_word_is_not_explained_by_words(classifier: Classifier, encoder: Encoder) -> None:
