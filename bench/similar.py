@@ -34,6 +34,7 @@ from triage.db.upgrade import upgrade_database
 from triage.desk import Desk
 from triage.history import History
 from triage.pipeline import assess
+from triage.telemetry import set_up_logging
 from triage.tickets.ids import new_id
 from triage.tickets.model import IncomingTicket
 from triage.understand.cleaning import clean
@@ -52,6 +53,7 @@ def main() -> None:
     parser.add_argument("--sizes", default="1000,10000,100000")
     parser.add_argument("--pairs", action="store_true")
     given = parser.parse_args()
+    set_up_logging("warning")
     rows = [json.loads(line) for line in (given.data / "tickets" / "assignment_train.jsonl").open(encoding="utf-8")]
     encoder = load_encoder(given.home / "encoder")
     texts = [clean(row["subject"], row["body"]) for row in rows]
@@ -95,7 +97,7 @@ def measure(home: Path, encoder: Encoder, size: int, texts: Sequence[str], vecto
         "search_4_at_once": quantiles(together),
         "assessment": quantiles(with_past),
         "assessment_without": quantiles(without),
-        "added_p50_ms": round(float(np.median(with_past - without)), 2),
+        "added_p50_ms": round(float(np.median(with_past) - np.median(without)), 2),
     }
 
 
@@ -106,9 +108,12 @@ def assessments(home: Path, encoder: Encoder, history: History, texts: Sequence[
     loaded = desk.current()
     bare = replace(loaded, past=())
     pairs = []
-    for text in texts[:220]:
+    for number, text in enumerate(texts[:420]):
         ticket = IncomingTicket("", text)
-        pairs.append([timed(lambda: assess(ticket, used), 1)[0] for used in (loaded, bare)])  # noqa: B023
+        # Either is first every other time, as the second finds everything of the ticket in the processor's cache.
+        order = (loaded, bare) if number % 2 else (bare, loaded)
+        taken = {id(used): timed(lambda: assess(ticket, used), 1)[0] for used in order}  # noqa: B023
+        pairs.append([taken[id(loaded)], taken[id(bare)]])
     found = np.array(pairs[20:])
     return found[:, 0], found[:, 1]
 

@@ -39,6 +39,7 @@ def read_past(folder: Path, *, encoder_fingerprint: str) -> PastTickets:
         raise DatasetDamaged(f"The dataset in {folder} has the vectors of another encoder than the one in use.")
     past = PastTickets(PastSource.TRAINING, vectors.shape[1])
     past.add(tickets, vectors)
+    past.settle()
     return past
 
 

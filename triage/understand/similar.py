@@ -85,7 +85,7 @@ class PastTickets:
                 self._tickets[row] = replace(ticket, labels=labels)
 
     def settle(self) -> None:
-        """Keep searches quick after much was added; may take long, so not for a request to do."""
+        """Keep searches quick after much was added; takes a second now and then, so not for a request to do."""
         self._index.settle()
 
     def nearest(self, vector: FloatArray, k: int, *, without: str | None) -> list[_Found]:
