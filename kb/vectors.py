@@ -19,7 +19,7 @@ IdArray = npt.NDArray[np.int64]
 EXACT_UP_TO = 50_000
 # Of a million vectors IVF4096,SQ8 found .981 of the true ten at nprobe 32 in .5 ms, in a quarter of the memory.
 PROBES = 32
-# What is added to bit by bit is searched without cells up to here: .3 ms. Of 100,000 vectors in √n = 316 cells, 16 probes
+# What is added to bit by bit is searched without cells up to here: .3 ms. Of 100,000 in √n = 316 cells, 16 probes
 # find .998 of the true ten in .2 ms instead of 2.5; the cells take .9 s to build, and with four times as many 2.5 s.
 GROWS_EXACT_UP_TO = 20_000
 GROWN_PROBES = 16
