@@ -14,7 +14,7 @@ from kb import Encoder, KnowledgeBase
 from triage.errors import ModelError, ModelMismatch
 from triage.learning.clearing import clear
 from triage.learning.registry import champion
-from triage.policy import FieldPolicy, Policy, read_policy
+from triage.policy import FieldPolicy, Policy, read_policy, unknown_values
 from triage.route import Clearance
 from triage.understand.certificate import needed
 from triage.understand.classifier import Classifier
@@ -118,7 +118,14 @@ class Desk:
         clearance = clear_all(classifier, policy)
         self._described = describe_fields(policy, self.encoder, known=self._described)
         described = tuple(self._described.values())
+        for sentence in doubts(classifier, policy):
+            log.warning(sentence)
         return Loaded(self.encoder, self.knowledge, classifier, policy, clearance, self._audiences, described)
+
+
+def doubts(classifier: Classifier | None, policy: Policy) -> tuple[str, ...]:
+    """What in the policy may be a slip, in words."""
+    return unknown_values(policy, {name: classifier.labels(name) for name in classifier.fields}) if classifier else ()
 
 
 def clear_all(classifier: Classifier | None, policy: Policy) -> Clearance:

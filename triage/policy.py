@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -128,6 +129,23 @@ def parse_policy(content: bytes, path: Path) -> Policy:
             f"The policy file {path} is wrong ({wrong}). docs/reference/policy.md lists all keys."
         ) from error
     return parsed.policy(text, hashlib.sha256(content).hexdigest())
+
+
+def unknown_values(policy: Policy, labels: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """A sentence for each value that the policy names and no training ticket had, given the labels of each field.
+
+    It may be a new queue, so it is no error; it may be a slip, so the most alike known value is named.
+    """
+    named = [(name, field.default, "the default") for name, field in policy.fields.items() if field.default]
+    named += [(name, value, f"rule “{rule.name}”") for rule in policy.rules for name, value in rule.sets.items()]
+    sentences = []
+    for name, value, where in named:
+        known = labels.get(name)
+        if known is not None and value not in known:
+            alike = get_close_matches(value, known, 1)
+            hint = f"; did you mean “{alike[0]}”?" if alike else "."
+            sentences.append(f"In the policy, {where} names the {name} “{value}”, which no training ticket had{hint}")
+    return tuple(dict.fromkeys(sentences))
 
 
 def _first_match(value: str, patterns: tuple[str, ...]) -> str | None:

@@ -101,12 +101,12 @@ def _judge(
     if policy.apply and measured and measured.applies(top.label, top.probability):
         found = measured.of(top.label)
         assert isinstance(found, Certificate)
-        return Outcome.APPLY, f"{said}. {found.sentence}"
+        return Outcome.APPLY, f"{said}. {found.says}"
     why_not = _why_not_applied(prediction, policy, measured, unmeasured)
     if policy.ask and measured and (count := measured.choices(_masses(prediction))):
         assert isinstance(measured.ask, Certificate)
         offered = _either([label.label for label in prediction.ranked[:count]])
-        return Outcome.ASK, f"Which is it, {offered}? {measured.ask.sentence} {why_not}"
+        return Outcome.ASK, f"Which is it, {offered}? {measured.ask.says} {why_not}"
     if top.probability < policy.suggest_at:
         return Outcome.LEAVE, _with_default(
             f"Not sure enough to suggest anything: {said}, {percent(policy.suggest_at)} is asked for", policy
@@ -126,7 +126,7 @@ def _why_not_applied(
     found = measured.of(top.label)
     if isinstance(found, Certificate):
         return f"{said}; {percent(found.threshold)} is needed to be right {found.target:.0%} of the time."
-    return f"{said}. {found.explanation}"
+    return f"{said}. {found.says}"
 
 
 def _masses(prediction: Prediction) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.factories import incoming
 from triage.errors import Misconfigured
-from triage.policy import STARTING_POLICY, Policy, Rule, read_policy, write_policy
+from triage.policy import STARTING_POLICY, Policy, Rule, read_policy, unknown_values, write_policy
 
 
 def policy_of(tmp_path: Path, text: str) -> Policy:
@@ -85,3 +85,22 @@ def test_all_conditions_of_a_rule_must_hold() -> None:
 def test_rule_says_why_it_matched() -> None:
     rule = Rule("r", {"queue": "x"}, keywords=("vpn",), requesters=("ana@*",))
     assert rule.match(incoming()) == "the ticket says “VPN” and the requester is ana@*"
+
+
+def test_values_that_no_training_ticket_had_are_named_with_the_most_alike(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(
+        '[fields.queue]\ndefault = "servicedsk"\n[[rules]]\nname = "theft"\nkeywords = ["stolen"]\n'
+        'set = { queue = "security", site = "anything" }\n',
+        encoding="utf-8",
+    )
+    (said,) = unknown_values(read_policy(path), {"queue": ("security", "servicedesk")})
+    assert "the default names the queue “servicedsk”" in said
+    assert "did you mean “servicedesk”?" in said
+
+
+def test_target_of_one_is_refused_with_what_to_give_instead(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text("[fields.queue]\ntarget = 1.0\n", encoding="utf-8")
+    with pytest.raises(Misconfigured, match=r"fields\.queue\.target.*cannot be shown on any number of tickets"):
+        read_policy(path)

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from kb import KnowledgeError
-from triage.cli import ask, database, datasets, demo, keys, knowledge, labels, learn, models, serve, tickets
+from triage.cli import ask, database, datasets, demo, keys, knowledge, labels, learn, models, policy, serve, tickets
 from triage.cli.show import complain
 from triage.errors import TriageError
 
@@ -28,6 +28,7 @@ cli.add_typer(knowledge.cli, name="kb")
 cli.add_typer(models.cli, name="models")
 cli.add_typer(datasets.cli, name="datasets")
 cli.add_typer(labels.cli, name="labels")
+cli.add_typer(policy.cli, name="policy")
 cli.add_typer(keys.cli, name="keys")
 cli.add_typer(database.cli, name="db")
 

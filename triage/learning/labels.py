@@ -69,7 +69,7 @@ def label_standing(
         for value in sorted({*labels, *described, *corrected})
     )
     others = cleared.others
-    together = others.sentence if isinstance(others, Certificate) else others.explanation
+    together = others.says
     return FieldStanding(field, aim.target, aim.confidence, bool(labels), together, values)
 
 
@@ -107,7 +107,7 @@ def _verdict(
         return (
             "itself" if value in cleared.values else "together",
             0,
-            f"{found.sentence} {reached:,} of its {len(probability):,} reach that.",
+            f"{found.says} {reached:,} of its {len(probability):,} reach that.",
         )
     promise = Promise(found.field, value, 1, found.target, found.confidence, found.alpha)
     alone, _ = certify(promise, probability, correct, NOTHING)
@@ -122,4 +122,4 @@ def _verdict(
                 "checked tickets it gets a certificate of its own."
             ),
         )
-    return None, alone.missing, alone.explanation
+    return None, alone.missing, alone.says

@@ -13,7 +13,6 @@ from triage.learning.release import read_release
 from triage.learning.snapshot import DatasetCard, dataset_folder, read_dataset_card
 from triage.policy import Policy
 from triage.understand.card import FieldCard, ModelCard
-from triage.understand.certificate import Certificate
 from triage.understand.classifier import Classifier
 from triage.understand.clearance import FieldClearance
 
@@ -129,8 +128,8 @@ def _certificates(cleared: Cleared, coverage: Mapping[str, float]) -> list[str]:
     lines = ["## Certificates", "", "Under the policy in force when this page was written:", ""]
     for name, field in cleared.items():
         lines.append(f"- **{_cell(name)}**: certified to decide {coverage[name]:.0%} of the tickets alone.")
-        said = [one.sentence for one in field.certificates] + [one.explanation for one in field.shortfalls]
-        asked = field.ask.sentence if isinstance(field.ask, Certificate) else field.ask.explanation
+        said = [one.says for one in field.certificates] + [one.says for one in field.shortfalls]
+        asked = field.ask.says
         lines += [f"  - {_cell(sentence)}" for sentence in [*said, f"Asking: {asked}"]]
     return [*lines, ""]
 

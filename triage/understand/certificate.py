@@ -83,7 +83,7 @@ class Certificate(Promise):
     evidence: Evidence
 
     @property
-    def sentence(self) -> str:
+    def says(self) -> str:
         """The certificate in words."""
         of = f" for {self.value}" if self.value is not None else ""
         right = f"{self.n - self.errors:,} of {self.n:,} checked tickets"
@@ -110,7 +110,7 @@ class Shortfall(Promise):
     missing: int
 
     @property
-    def explanation(self) -> str:
+    def says(self) -> str:
         """What is missing, in words."""
         of = f" for {self.value}" if self.value is not None else ""
         checked = f"{self.errors} of the {self.n:,} surest checked tickets{of} were wrong"

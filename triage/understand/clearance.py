@@ -174,9 +174,7 @@ def clearance_view(cleared: FieldClearance) -> dict[str, object]:
 
 
 def _found_view(one: Found) -> dict[str, object]:
-    certified = isinstance(one, Certificate)
-    says = one.sentence if isinstance(one, Certificate) else one.explanation
-    return {"certified": certified, **asdict(one), "says": says}
+    return {"certified": isinstance(one, Certificate), **asdict(one), "says": one.says}
 
 
 def applied(cleared: FieldClearance, checked: Checked, labels: tuple[str, ...]) -> npt.NDArray[np.bool_]:

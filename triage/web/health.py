@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from kb import KnowledgeError
 from triage import __version__
 from triage.db.upgrade import check_database
+from triage.desk import doubts
 from triage.errors import TriageError
 from triage.learning.registry import champion, list_models
 from triage.tickets.keys import Scope
@@ -108,12 +109,14 @@ def _knowledge_base(here: Context) -> str:
 
 def _model(here: Context) -> str:
     """The model and the policy that it decides by."""
-    classifier = here.desk.current().classifier
+    loaded = here.desk.current()
+    classifier = loaded.classifier
     if classifier is None:
         return "no model yet, so only rules decide; train one with `triage train`"
     if here.desk.refusal:
         return here.desk.refusal
-    return f"model {classifier.model_id} predicts {', '.join(classifier.fields)}"
+    said = f"model {classifier.model_id} predicts {', '.join(classifier.fields)}"
+    return " ".join([said, *(f"– {sentence}" for sentence in doubts(classifier, loaded.policy))])
 
 
 def _access(here: Context) -> str:

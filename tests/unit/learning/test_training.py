@@ -156,7 +156,7 @@ def test_serving_answers_as_the_kernel_that_was_fitted(
 ) -> None:
     vectors = encoder.encode(tickets.texts)
     training = Training(tickets, vectors)
-    model, card = fit_field(training, "category")
+    model, card, _ = fit_field(training, "category")
     setting = Setting(card.term_weight, card.steepness, card.regularisation)
     number = {label: row for row, label in enumerate(model.labels)}
     target = np.array([number[value] if value else -1 for value in tickets.labels["category"]])

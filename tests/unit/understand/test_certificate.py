@@ -80,13 +80,13 @@ def test_too_few_tickets_are_told_how_many_are_missing() -> None:
     one = found(np.full(31, 0.9), np.ones(31, dtype=np.bool_))
     assert isinstance(one, Shortfall)
     assert (one.n, one.errors, one.missing) == (31, 0, 28)
-    assert one.explanation == "Not certified: 31 checked tickets; 28 more without an error certify 95%."
+    assert one.says == "Not certified: 31 checked tickets; 28 more without an error certify 95%."
 
 
 def test_where_too_much_is_wrong_more_tickets_are_not_promised_to_help() -> None:
     one = found(np.full(100, 0.9), np.arange(100) < 80)
     assert isinstance(one, Shortfall)
-    assert "more tickets of that kind would not change it" in one.explanation
+    assert "more tickets of that kind would not change it" in one.says
 
 
 def test_threshold_never_parts_tickets_of_equal_probability() -> None:
