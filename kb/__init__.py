@@ -24,6 +24,7 @@ from kb.errors import (
 )
 from kb.evaluation import evaluate_retrieval
 from kb.knowledge import KnowledgeBase
+from kb.vectors import GrowingIndex
 
 __all__ = [
     "Abstention",
@@ -35,6 +36,7 @@ __all__ = [
     "EncoderCard",
     "EncoderUnavailable",
     "FloatArray",
+    "GrowingIndex",
     "Hit",
     "KnowledgeBase",
     "KnowledgeError",

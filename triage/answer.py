@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kb import Abstention, Answer, FloatArray, KnowledgeBase
+from triage.tickets.model import Silence, SilenceReason
 
 
 def answer(
@@ -14,9 +15,17 @@ def answer(
     *,
     language: str | None = None,
     audiences: Sequence[str] = ("public",),
-) -> Answer | Abstention:
+    duplicate_of: str | None = None,
+) -> Answer | Abstention | Silence:
     """Cited spans that answer the cleaned text, or why there are none.
 
-    ``vector`` (d,) is the text's embedding, made once by ``understand`` and used again here.
+    ``vector`` (d,) is the text's embedding, made once by ``understand`` and used again here. A duplicate gets no
+    answer, as the ticket that it repeats has one, or will.
     """
+    if duplicate_of is not None:
+        explanation = (
+            f"A duplicate of ticket {duplicate_of} by the same requester, which is being handled; "
+            "nothing is answered twice."
+        )
+        return Silence(SilenceReason.DUPLICATE, explanation, knowledge.snapshot)
     return knowledge.answer(question, audiences=tuple(audiences), language=language, query_vector=vector)

@@ -13,7 +13,8 @@ from kb import Encoder, KnowledgeBase, load_encoder, prepare_encoder
 from triage.db.engine import open_engine
 from triage.db.upgrade import check_database
 from triage.desk import Desk
-from triage.settings import Settings
+from triage.history import History
+from triage.settings import SQLITE_FILE, Settings
 from triage.worker import Jobs, Worker
 
 Progress = Callable[[int, int], None]
@@ -51,8 +52,11 @@ def open_encoder(settings: Settings) -> Encoder:
     return load_encoder(settings.encoder_folder, threads=settings.threads)
 
 
-def open_desk(settings: Settings) -> Desk:
-    """Encoder, knowledge base, model and policy, without a database."""
+def open_desk(settings: Settings, sessions: sessionmaker[Session] | None = None) -> Desk:
+    """Encoder, knowledge base, model and policy; with a database also the tickets that went through this desk.
+
+    Close its history, if any, before the database.
+    """
     encoder = open_encoder(settings)
     return Desk(
         encoder,
@@ -60,6 +64,9 @@ def open_desk(settings: Settings) -> Desk:
         models=settings.models_folder,
         policy_file=settings.policy_file,
         audiences=settings.audiences,
+        datasets=settings.datasets_folder,
+        history=History(sessions, encoder) if sessions else None,
+        duplicate_days=settings.duplicate_days,
     )
 
 
@@ -75,11 +82,31 @@ def open_database(settings: Settings) -> Iterator[tuple[Engine, sessionmaker[Ses
 
 
 @contextmanager
+def open_desk_with_history(settings: Settings) -> Iterator[Desk]:
+    """A desk that knows the tickets which went through it so far, if it has a database at all."""
+    if settings.database_url is None and not (settings.home / SQLITE_FILE).exists():
+        yield open_desk(settings)
+        return
+    with open_database(settings) as (_, sessions):
+        desk = open_desk(settings, sessions)
+        if desk.history:
+            desk.history.catch_up()
+        yield desk
+
+
+@contextmanager
 def open_app(settings: Settings) -> Iterator[App]:
     """The whole application; closes what it opened."""
     with open_database(settings) as (engine, sessions):
         jobs = Jobs(engine)
+        history = None
         try:
-            yield App(settings, engine, sessions, open_desk(settings), jobs)
+            desk = open_desk(settings, sessions)
+            history = desk.history
+            if history:
+                history.follow()  # a long history takes seconds, so it begins before the first ticket is there
+            yield App(settings, engine, sessions, desk, jobs)
         finally:
+            if history:
+                history.close()
             jobs.close()

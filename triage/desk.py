@@ -11,14 +11,17 @@ from typing import Generic, TypeVar
 import structlog
 
 from kb import Encoder, KnowledgeBase
-from triage.errors import ModelError, ModelMismatch
+from triage.errors import DatasetDamaged, ModelError, ModelMismatch
+from triage.history import History
 from triage.learning.clearing import clear
+from triage.learning.past import read_past
 from triage.learning.registry import champion
 from triage.policy import FieldPolicy, Policy, read_policy, unknown_values
 from triage.route import Clearance
 from triage.understand.certificate import needed
 from triage.understand.classifier import Classifier
 from triage.understand.descriptions import DescribedField
+from triage.understand.similar import PastTickets
 
 log = structlog.get_logger(__name__)
 
@@ -36,13 +39,16 @@ class Loaded:
     clearance: Clearance
     audiences: tuple[str, ...]
     described: tuple[DescribedField, ...] = ()
+    past: tuple[PastTickets, ...] = ()
 
 
 class Desk:
     """Holds what is loaded and takes over what another process has published: a model, articles, the policy.
 
-    A new champion that cannot be used is refused and the one that is loaded goes on. ``knowledge`` is opened by the
-    caller. Safe to use from several threads; while one of them loads, the others go on with what there was.
+    A new champion that cannot be used is refused and the one that is loaded goes on. ``knowledge`` and ``history`` are
+    opened by the caller. Similar tickets come from ``history`` and from the model's dataset; neither has to be there,
+    and a dataset that cannot be read stops nothing. Safe to use from several threads; while one of them loads, the
+    others go on with what there was.
     """
 
     def __init__(
@@ -53,9 +59,17 @@ class Desk:
         models: Path,
         policy_file: Path,
         audiences: tuple[str, ...] = ("public",),
+        datasets: Path | None = None,
+        history: History | None = None,
+        duplicate_days: int = 7,
     ) -> None:
         self.encoder = encoder
         self.knowledge = knowledge
+        self.history = history
+        self.duplicate_days = duplicate_days
+        self._datasets = datasets
+        self._trained_on: tuple[str, PastTickets | None] = ("", None)
+        self._without_past: str | None = None
         self._audiences = audiences
         self._lock = threading.Lock()
         self._model: _Watched[Classifier | None] = _Watched(models / "champion", lambda _: self._load_champion(models))
@@ -76,6 +90,8 @@ class Desk:
         policy file cannot be used.
         """
         self.knowledge.refresh()
+        if self.history:
+            self.history.follow()
         last = self._loaded
         if not self._lock.acquire(blocking=last is None) and last:
             return last
@@ -114,13 +130,42 @@ class Desk:
         log.info("model loaded", model=classifier.model_id, fields=classifier.fields)
         return classifier
 
+    @property
+    def past(self) -> str:
+        """Where similar tickets come from, in words."""
+        _, trained_on = self._trained_on
+        known = f"{len(trained_on):,} tickets of the training data" if trained_on else "none of the training data"
+        here = f"{len(self.history.tickets):,} of this desk" if self.history else "none of this desk"
+        troubles = [self._without_past, self.history.trouble if self.history else None]
+        return " – ".join([f"{known}, {here}", *filter(None, troubles)])
+
+    def _past_of(self, classifier: Classifier | None) -> tuple[PastTickets, ...]:
+        dataset_id = classifier.card.dataset_id if classifier else ""
+        if dataset_id != self._trained_on[0]:
+            self._trained_on = (dataset_id, self._read_past(dataset_id))
+        _, trained_on = self._trained_on
+        here = self.history.tickets if self.history else None
+        return tuple(part for part in (trained_on, here) if part is not None)
+
+    def _read_past(self, dataset_id: str) -> PastTickets | None:
+        self._without_past = None
+        if not dataset_id or self._datasets is None:
+            return None
+        try:
+            return read_past(self._datasets / dataset_id, encoder_fingerprint=self.encoder.fingerprint)
+        except DatasetDamaged as error:
+            self._without_past = str(error)
+            log.warning("no similar tickets from the training data", reason=str(error))
+            return None
+
     def _assemble(self, classifier: Classifier | None, policy: Policy) -> Loaded:
         clearance = clear_all(classifier, policy)
         self._described = describe_fields(policy, self.encoder, known=self._described)
         described = tuple(self._described.values())
         for sentence in doubts(classifier, policy):
             log.warning(sentence)
-        return Loaded(self.encoder, self.knowledge, classifier, policy, clearance, self._audiences, described)
+        past = self._past_of(classifier)
+        return Loaded(self.encoder, self.knowledge, classifier, policy, clearance, self._audiences, described, past)
 
 
 def doubts(classifier: Classifier | None, policy: Policy) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from triage.db.tables import TicketRow
 from triage.errors import Conflict, TicketRefused
 from triage.privacy import mask, names_of
 from triage.tickets.ids import new_id
-from triage.tickets.model import IncomingTicket, TicketState
+from triage.tickets.model import IncomingTicket, TicketState, requester_key
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -95,6 +95,7 @@ def _row(ticket_id: str, incoming: IncomingTicket) -> dict[str, object]:
         "id": ticket_id,
         "source": incoming.source,
         "delivery_id": incoming.delivery_id,
+        "requester_key": requester_key(incoming.requester.replace("\0", "")),
         "digest": hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest(),
         "state": TicketState.ACCEPTED.value,
         "attempts": 1,

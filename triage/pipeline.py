@@ -22,8 +22,9 @@ from triage.intake import Acceptance, JobQueue, accept
 from triage.route import route
 from triage.tickets import store
 from triage.tickets.model import Assessment, IncomingTicket, Provenance, TicketState
+from triage.tickets.past import open_tickets_before
 from triage.tickets.record import keep_policy, record_run
-from triage.understand import understand
+from triage.understand import original_of, understand
 from triage.version import code_digest
 
 __all__ = ["Acceptance", "JobQueue", "accept", "assess", "process"]
@@ -31,10 +32,28 @@ __all__ = ["Acceptance", "JobQueue", "accept", "assess", "process"]
 log = structlog.get_logger(__name__)
 
 
-def assess(ticket: IncomingTicket, loaded: Loaded, settled: Mapping[str, str] | None = None) -> Assessment:
-    """Read, route and answer a ticket; nothing is stored. ``settled`` are the values that people gave to fields."""
+def assess(
+    ticket: IncomingTicket,
+    loaded: Loaded,
+    settled: Mapping[str, str] | None = None,
+    *,
+    ticket_id: str | None = None,
+    duplicate_of: str | None = None,
+) -> Assessment:
+    """Read, route and answer a ticket; nothing is stored. ``settled`` are the values that people gave to fields.
+
+    ``ticket_id`` is that of a stored ticket, which is not similar to itself; ``duplicate_of`` that of the open ticket
+    which says the same.
+    """
     began = time.perf_counter()
-    understanding = understand(ticket, encoder=loaded.encoder, classifier=loaded.classifier, described=loaded.described)
+    understanding = understand(
+        ticket,
+        encoder=loaded.encoder,
+        classifier=loaded.classifier,
+        described=loaded.described,
+        past=loaded.past,
+        ticket_id=ticket_id,
+    )
     decisions = route(ticket, understanding.predictions, loaded.policy, loaded.clearance, settled)
     said = answer(
         understanding.text,
@@ -42,6 +61,7 @@ def assess(ticket: IncomingTicket, loaded: Loaded, settled: Mapping[str, str] | 
         loaded.knowledge,
         language=understanding.language,
         audiences=loaded.audiences,
+        duplicate_of=duplicate_of,
     )
     return Assessment(
         understanding=understanding,
@@ -56,6 +76,7 @@ def assess(ticket: IncomingTicket, loaded: Loaded, settled: Mapping[str, str] | 
             code_digest=code_digest(),
         ),
         seconds=time.perf_counter() - began,
+        duplicate_of=duplicate_of,
     )
 
 
@@ -70,8 +91,10 @@ def process(sessions: sessionmaker[Session], desk: Desk, ticket_id: str, number:
             return False
         row = store.find_ticket(session, ticket_id)
         ticket, settled = store.as_incoming(row), store.settled(row)
+        earlier = open_tickets_before(session, row, days=desk.duplicate_days)
     loaded = desk.current()
-    assessment = assess(ticket, loaded, settled)
+    original = original_of(ticket, earlier, loaded.encoder)
+    assessment = assess(ticket, loaded, settled, ticket_id=ticket_id, duplicate_of=original)
     now = datetime.now(UTC)
     try:
         with sessions.begin() as session:
@@ -79,10 +102,12 @@ def process(sessions: sessionmaker[Session], desk: Desk, ticket_id: str, number:
             run_id = record_run(session, ticket_id, number, assessment, now)
             deliver(session, run_id, ticket.channel, now)
             store.mark(session, ticket_id, TicketState.TRIAGED)
+            store.link(session, ticket_id, original)
     except IntegrityError:
         with sessions() as session:
             if not store.has_run(session, ticket_id, number):
                 raise
         return False
-    log.info("ticket triaged", ticket=ticket_id, run=number, seconds=round(assessment.seconds, 4))
+    seconds = round(assessment.seconds, 4)
+    log.info("ticket triaged", ticket=ticket_id, run=number, seconds=seconds, duplicate_of=original)
     return True

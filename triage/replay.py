@@ -20,7 +20,7 @@ from triage.tickets.views import Json, assessment_view, run_view
 from triage.understand.classifier import Classifier
 from triage.version import code_digest
 
-# What a pass decided and why; not how long it took, nor what was delivered since.
+# What a pass decided and why; not how long it took, what was delivered since, nor which past tickets there were.
 COMPARED = ("text", "language", "predictions", "decisions", "answer")
 
 
@@ -66,7 +66,7 @@ def replay(session: Session, ticket_id: str, parts: Parts, *, number: int | None
         return Replay(ticket_id, run.number, False, _digest(before), None, changed, ())
     settled = {one.field: one.value for one in row.corrections if one.created_at <= run.finished_at}
     ticket = store.as_incoming(row)
-    again = _canonical(assessment_view(ticket, assess(ticket, loaded, settled)))
+    again = _canonical(assessment_view(ticket, assess(ticket, loaded, settled, duplicate_of=run.duplicate_of)))
     differs = tuple(name for name in COMPARED if before[name] != again[name])
     return Replay(ticket_id, run.number, not differs, _digest(before), _digest(again), changed, differs)
 

@@ -10,6 +10,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from triage.errors import Misconfigured
 
+SQLITE_FILE = "triage.db"
+
 
 class Settings(BaseSettings):
     """Every setting, read from ``TRIAGE_*`` variables or a ``.env`` file in the current folder; frozen."""
@@ -61,6 +63,13 @@ class Settings(BaseSettings):
         default=("public",),
         description="Comma-separated audiences whose articles may be quoted in answers.",
     )
+    duplicate_days: int = Field(
+        default=7,
+        ge=0,
+        le=365,
+        description="Days for which a ticket that repeats an open one of the same requester is linked to it instead of "
+        "being answered again. 0 links none.",
+    )
     mask_stored: bool = Field(
         default=False,
         description="Store subject and body of new tickets without addresses, numbers, passwords and the requester's "
@@ -92,7 +101,7 @@ class Settings(BaseSettings):
     def sqlalchemy_url(self) -> str:
         """The database's URL with its driver: psycopg for Postgres; SQLite in the home folder by default."""
         if self.database_url is None:
-            return f"sqlite:///{self.home / 'triage.db'}"
+            return f"sqlite:///{self.home / SQLITE_FILE}"
         url = self.database_url.get_secret_value()
         for prefix in ("postgres://", "postgresql://"):
             if url.startswith(prefix):

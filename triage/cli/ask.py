@@ -9,13 +9,13 @@ import typer
 from rich.markup import escape
 
 from kb import Abstention, Answer
-from triage.app import open_desk
+from triage.app import open_desk, open_desk_with_history
 from triage.cli.options import AsJson, Masked, settings_for_command
 from triage.cli.reading import read_incoming
-from triage.cli.show import LEGEND, answer_cell, decision_cell, out, print_json, ticket_table
+from triage.cli.show import LEGEND, answer_cell, decision_cell, out, print_json, similar_lines, ticket_table
 from triage.pipeline import assess
 from triage.privacy import mask, names_of
-from triage.tickets.model import Assessment, IncomingTicket
+from triage.tickets.model import Assessment, IncomingTicket, Silence
 from triage.tickets.views import answer_view, assessment_view
 
 SHOWN_WHOLE = 3
@@ -55,8 +55,8 @@ def preview(
     """
     settings = settings_for_command()
     tickets = read_incoming(file)[:limit]
-    desk = open_desk(settings)
-    assessed = [(ticket, assess(ticket, desk.current())) for ticket in tickets]
+    with open_desk_with_history(settings) as desk:
+        assessed = [(ticket, assess(ticket, desk.current())) for ticket in tickets]
     if masked:
         assessed = [_masked(ticket, one) for ticket, one in assessed]
     if as_json:
@@ -68,9 +68,9 @@ def preview(
         _show_table(assessed)
 
 
-def show_answer(said: Answer | Abstention) -> None:
+def show_answer(said: Answer | Abstention | Silence) -> None:
     """An answer as a person would read it: the words, where they stand, and how sure it is."""
-    if isinstance(said, Abstention):
+    if not isinstance(said, Answer):
         out.print(f"[yellow]No answer:[/] {escape(said.explanation)}")
         for hit in said.nearest:
             out.print(f"  [dim]nearest:[/] {escape(hit.title)} [dim]({hit.score:.2f})[/]")
@@ -86,15 +86,17 @@ def show_answer(said: Answer | Abstention) -> None:
 
 
 def _masked(ticket: IncomingTicket, assessment: Assessment) -> tuple[IncomingTicket, Assessment]:
-    """Both as they may be shown in public; what was decided is the same."""
+    """Both as they may be shown in public; what was decided is the same, and of similar tickets nobody's words stay."""
     names = names_of(ticket.requester, ticket.features)
     read = assessment.understanding
     predictions = tuple(
         replace(one, evidence=tuple(mask(word, names=names) for word in one.evidence)) for one in read.predictions
     )
+    similar = tuple(replace(one, title="") for one in read.similar)
+    shown = replace(read, text=mask(read.text, names=names), predictions=predictions, similar=similar)
     return (
         replace(ticket, subject=mask(ticket.subject, names=names), body=mask(ticket.body, names=names)),
-        replace(assessment, understanding=replace(read, text=mask(read.text, names=names), predictions=predictions)),
+        replace(assessment, understanding=shown),
     )
 
 
@@ -108,6 +110,8 @@ def _show_whole(ticket: IncomingTicket, assessment: Assessment) -> None:
             change = f". {prediction.change}"
             because = escape(", ".join(prediction.evidence) + change)
             out.print(f"[dim]{escape(prediction.field)} because of: {because}[/]")
+    for line in similar_lines(assessment.understanding.similar):
+        out.print(line)
     show_answer(assessment.answer)
     out.print()
 
@@ -118,7 +122,7 @@ def _show_table(assessed: list[tuple[IncomingTicket, Assessment]]) -> None:
     for ticket, one in assessed:
         said = one.answer
         citations = said.citations if isinstance(said, Answer) else ()
-        nearest = said.nearest[0].title if isinstance(said, Abstention) and said.nearest else None
+        nearest = said.nearest[0].title if not isinstance(said, Answer) and said.nearest else None
         table.add_row(
             escape(ticket.subject or " ".join(ticket.body.split())[:80]),
             *(decision_cell(decision) for decision in one.decisions),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.box import SIMPLE_HEAD
@@ -22,7 +22,7 @@ from rich.table import Table
 
 from kb import Citation
 from triage.db.tables import CitationRow, DecisionRow
-from triage.tickets.model import Decision, Outcome
+from triage.tickets.model import Decision, Outcome, SimilarTicket
 
 # In a pipe or a log there is no width to keep to; 80 columns would cut every table.
 WIDE = 180
@@ -95,6 +95,28 @@ def answer_cell(citations: Sequence[Citation | CitationRow], probability: float 
         return f"[dim]silent ({sure or 'nothing found'}{instead})[/]"
     first = next((line for line in citations[0].text.splitlines() if line.strip(" #*-")), "")
     return f"[green]{sure}[/] [cyan]\\[{escape(_shorten(citations[0].title))}][/] {escape(_shorten(first.strip()))}"
+
+
+def similar_lines(similar: Iterable[SimilarTicket], *, titles: bool = True) -> Iterator[str]:
+    """Past tickets as they are read below a decision, the nearest first; others' words only with ``titles``."""
+    for one in similar:
+        labels = ", ".join(f"{label.field} {label.value} ({label.origin})" for label in one.labels) or "no labels"
+        whose = f"[dim]{one.ticket_id or 'training data'}[/]"
+        title = f" {escape(one.title)}" if titles and one.title else ""
+        yield f"[dim]similar[/] {one.cosine:.2f}{title} [cyan]{escape(labels)}[/] {whose}"
+
+
+def similar_table(similar: Iterable[SimilarTicket]) -> Table:
+    """Past tickets, the nearest first, a column for what each is labelled."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("cosine", justify="right")
+    for name in ("ticket", "labels", "known from"):
+        table.add_column(name)
+    for one in similar:
+        labels = "\n".join(f"{label.field}: {label.value} ({label.origin})" for label in one.labels)
+        known = one.ticket_id or "training data"
+        table.add_row(f"{one.cosine:.2f}", escape(one.title), escape(labels), known)
+    return table
 
 
 def ticket_table(fields: Sequence[str]) -> Table:

@@ -16,17 +16,29 @@ from rich.live import Live
 from rich.markup import escape
 from sqlalchemy.orm import Session, sessionmaker
 
-from triage.app import open_database, open_encoder
+from triage.app import open_app, open_database, open_encoder
 from triage.cli.options import AsJson, Masked, settings_for_command
 from triage.cli.reading import read_incoming
-from triage.cli.show import LEGEND, answer_cell, decision_cell, note, out, print_json, ticket_table
+from triage.cli.show import (
+    LEGEND,
+    answer_cell,
+    decision_cell,
+    note,
+    out,
+    print_json,
+    similar_lines,
+    similar_table,
+    ticket_table,
+)
 from triage.db.tables import RunRow, TicketRow
 from triage.errors import NotFound
 from triage.pipeline import accept
 from triage.privacy import mask, names_of
 from triage.tickets import store
 from triage.tickets.model import Correction, IncomingTicket, TicketState
-from triage.tickets.views import masked_view, story_view
+from triage.tickets.views import masked_view, similar_of, similar_view, story_view
+from triage.understand.cleaning import clean
+from triage.understand.similar import similar as nearest
 from triage.worker import Jobs
 
 
@@ -102,6 +114,33 @@ def replay(
             out.print(escape(sentence))
     if not found.is_same:
         raise typer.Exit(1)
+
+
+@cli.command()
+def similar(
+    ticket_id: str,
+    limit: Annotated[int, typer.Option(min=1, max=50, help="How many past tickets to show at most.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Show the past tickets that are nearest to a ticket, with their labels and who gave them.
+
+    `labelled` stands in the training data, `corrected` was said by an agent, `decided` by the bot and not checked.
+
+    Example: `triage tickets similar 0199…`
+    """
+    with open_app(settings_for_command()) as app, app.sessions() as session:
+        row = store.find_ticket(session, ticket_id)
+        if app.desk.history:
+            app.desk.history.catch_up()
+        loaded = app.desk.current()
+        vector = loaded.encoder.encode([clean(row.subject, row.body)])[0]
+        found = nearest(loaded.past, vector, limit=limit, without=ticket_id)
+    if as_json:
+        print_json({"ticket": ticket_id, "similar": similar_view(found)})
+    elif found:
+        out.print(similar_table(found))
+    else:
+        note(f"Nothing similar among {app.desk.past}.")
 
 
 @cli.command()
@@ -222,6 +261,8 @@ def _cells(row: TicketRow, run: RunRow | None, fields: Sequence[str]) -> list[st
         return [*("" for _ in fields), said]
     decided = {decision.field: decision_cell(decision) for decision in run.decisions}
     answer = run.answer
+    if run.duplicate_of:
+        return [*(decided.get(name, "") for name in fields), f"[dim]a duplicate of {run.duplicate_of}[/]"]
     nearest = answer.nearest[0]["title"] if answer and answer.nearest else None
     said = answer_cell(answer.citations, answer.probability, nearest) if answer else ""
     return [*(decided.get(name, "") for name in fields), said]
@@ -234,19 +275,23 @@ def _show_story(row: TicketRow, shown: Callable[[str], str]) -> None:
     out.print(f"[dim]{row.id} · {row.state} · {came}[/]")
     if row.failure:
         out.print(f"[red]{escape(shown(row.failure))}[/]")
+    if row.duplicate_of:
+        out.print(f"[yellow]A duplicate of {row.duplicate_of}.[/]")
     out.print(escape(shown(row.body).strip()))
     for run in row.runs:
-        _show_run(run)
+        _show_run(run, titles=shown is str)
     for correction in row.corrections:
         was = correction.previous or "nothing"
         change = f"{escape(correction.field)}: {escape(was)} → {escape(correction.value)}"
         out.print(f"[magenta]{escape(correction.author)}[/] corrected {change}")
 
 
-def _show_run(run: RunRow) -> None:
+def _show_run(run: RunRow, *, titles: bool) -> None:
     out.rule(f"[dim]pass {run.number}, {run.seconds * 1000:.0f} ms, model {run.model_id or 'none'}", align="left")
     for decision in run.decisions:
         out.print(f"[bold]{escape(decision.field)}[/] {decision_cell(decision)}  [dim]{escape(decision.reason)}[/]")
+    for line in similar_lines(similar_of(run), titles=titles):
+        out.print(line)
     answer = run.answer
     if answer is None or not answer.citations:
         out.print(f"[yellow]No answer:[/] {escape((answer.explanation if answer else None) or '')}")

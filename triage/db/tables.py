@@ -5,7 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, DateTime, Dialect, Float, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
@@ -54,6 +67,7 @@ class TicketRow(Table):
     __table_args__ = (
         UniqueConstraint("source", "delivery_id", name="uq_tickets_source_delivery"),
         Index("ix_tickets_state", "state"),
+        Index("ix_tickets_requester_key", "requester_key", "id"),
     )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)  # UUIDv7: sorts by the time of its making
@@ -62,6 +76,7 @@ class TicketRow(Table):
     digest: Mapped[str] = mapped_column(String(64))  # of the content: tells a repeat from a clash of keys
     channel: Mapped[str] = mapped_column(Name)
     requester: Mapped[str] = mapped_column(Text)
+    requester_key: Mapped[str] = mapped_column(Name)  # the same for all spellings of a requester
     subject: Mapped[str] = mapped_column(Text)
     body: Mapped[str] = mapped_column(Text)
     features: Mapped[dict[str, Any]]
@@ -69,8 +84,12 @@ class TicketRow(Table):
     failure: Mapped[str | None] = mapped_column(Text)
     attempts: Mapped[int]  # passes queued so far, the failed ones among them
     received_at: Mapped[datetime]
+    # An older ticket of the same requester that says the same, as the newest run found.
+    duplicate_of: Mapped[str | None] = mapped_column(ForeignKey("tickets.id"))
 
-    runs: Mapped[list[RunRow]] = relationship(back_populates="ticket", order_by="RunRow.number")
+    runs: Mapped[list[RunRow]] = relationship(
+        back_populates="ticket", order_by="RunRow.number", foreign_keys="RunRow.ticket_id"
+    )
     corrections: Mapped[list[CorrectionRow]] = relationship(order_by="CorrectionRow.id")
 
 
@@ -93,12 +112,27 @@ class RunRow(Table):
     language: Mapped[str | None] = mapped_column(String(20))
     seconds: Mapped[float]
     finished_at: Mapped[datetime]
+    similar: Mapped[list[Any]]  # the nearest past tickets, as they were then
+    duplicate_of: Mapped[str | None] = mapped_column(ForeignKey("tickets.id"))
 
-    ticket: Mapped[TicketRow] = relationship(back_populates="runs")
+    ticket: Mapped[TicketRow] = relationship(back_populates="runs", foreign_keys=ticket_id)
     predictions: Mapped[list[PredictionRow]] = relationship(order_by="PredictionRow.ordinal")
     decisions: Mapped[list[DecisionRow]] = relationship(order_by="DecisionRow.ordinal")
     answer: Mapped[AnswerRow | None] = relationship(uselist=False)
     deliveries: Mapped[list[DeliveryRow]] = relationship(order_by="DeliveryRow.id")
+
+
+class TicketVectorRow(Table):
+    """The vector of a ticket's newest run; a further run takes a new number, so that whoever follows sees it."""
+
+    __tablename__ = "ticket_vectors"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    number: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    ticket_id: Mapped[str] = mapped_column(ForeignKey("tickets.id"), unique=True)
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"))
+    encoder_fingerprint: Mapped[str] = mapped_column(Name)
+    vector: Mapped[bytes] = mapped_column(LargeBinary)  # (d,) float16, little-endian, unit length
 
 
 class PredictionRow(Table):

@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from datetime import datetime
 from uuid import UUID
 
 
@@ -11,3 +12,8 @@ def new_id() -> str:
     high = (milliseconds << 16) | (0x7 << 12) | secrets.randbits(12)
     low = (0b10 << 62) | secrets.randbits(62)
     return str(UUID(int=(high << 64) | low))
+
+
+def earliest_id(moment: datetime) -> str:
+    """What sorts before every id that was made at that moment or later."""
+    return str(UUID(int=int(moment.timestamp() * 1000) << 80))

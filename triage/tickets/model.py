@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from kb import Abstention, Answer, FloatArray
+from kb import Abstention, Answer, FloatArray, Hit
 
 
 class TicketState(StrEnum):
@@ -53,6 +53,11 @@ class IncomingTicket:
     def known_features(self) -> dict[str, str]:
         """All metadata that a classifier may have been trained on, by name."""
         return {**self.features, "requester": self.requester, "channel": self.channel}
+
+
+def requester_key(requester: str) -> str:
+    """What two spellings of the same requester have in common; empty where nobody is named."""
+    return requester.strip().casefold()[:200]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +117,94 @@ class Correction:
     idempotency_key: str | None = None
 
 
+class LabelOrigin(StrEnum):
+    """Who says that a past ticket has a value."""
+
+    LABELLED = "labelled"  # the training data
+    CORRECTED = "corrected"  # an agent
+    DECIDED = "decided"  # the bot, which applied it; nobody has checked it
+
+
+class PastSource(StrEnum):
+    """Where a past ticket is known from."""
+
+    TRAINING = "training"  # the dataset of the model in use
+    DESK = "desk"  # it went through this desk
+
+
+@dataclass(frozen=True, slots=True)
+class PastLabel:
+    """The value that a field of a past ticket has, and who says so."""
+
+    field: str
+    value: str
+    origin: LabelOrigin
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarTicket:
+    """A past ticket near to this one: ``cosine`` (-1..1) of their vectors, ``title`` the beginning of its text.
+
+    ``ticket_id`` is None where the ticket did not come through this desk.
+    """
+
+    ticket_id: str | None
+    title: str
+    labels: tuple[PastLabel, ...]
+    cosine: float
+    source: PastSource
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierTicket:
+    """An open ticket that the same requester sent before: ``text`` is cleaned, None where nobody has read it yet.
+
+    ``original`` is the ticket's own id, or that of the ticket whose duplicate it is.
+    """
+
+    original: str
+    subject: str
+    body: str
+    text: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Understanding:
-    """What was read in a ticket: the cleaned text, its language, its vector (d,) and a prediction per field."""
+    """What was read in a ticket: the cleaned text, its language, its vector (d,) and a prediction per field.
+
+    ``similar`` are the nearest past tickets, the nearest first.
+    """
 
     text: str
     language: str | None
     vector: FloatArray
     predictions: tuple[Prediction, ...]
+    similar: tuple[SimilarTicket, ...] = ()
+
+
+class SilenceReason(StrEnum):
+    """Why the desk does not even ask the knowledge base."""
+
+    DUPLICATE = "duplicate"
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """No answer because of the ticket itself: the knowledge base was not asked. Reads like an ``Abstention``."""
+
+    reason: SilenceReason
+    explanation: str
+    snapshot: str
+
+    @property
+    def probability(self) -> None:
+        """None: there was no candidate for an answer."""
+        return None
+
+    @property
+    def nearest(self) -> tuple[Hit, ...]:
+        """None: no article was looked at."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +221,14 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """Everything the bot thinks of a ticket, and what it was made with; nothing is stored yet."""
+    """Everything the bot thinks of a ticket, and what it was made with; nothing is stored yet.
+
+    ``duplicate_of`` is the id of the open ticket that says the same and came first.
+    """
 
     understanding: Understanding
     decisions: tuple[Decision, ...]
-    answer: Answer | Abstention
+    answer: Answer | Abstention | Silence
     provenance: Provenance
     seconds: float
+    duplicate_of: str | None = None

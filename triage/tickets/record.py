@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from kb import Abstention, Answer
 from triage.db.tables import AnswerRow, CitationRow, DecisionRow, PolicyRow, PredictionRow, RunRow
 from triage.tickets.ids import new_id
-from triage.tickets.model import Assessment, Decision, LabelProbability, Prediction
+from triage.tickets.model import Assessment, Decision, LabelProbability, Prediction, Silence
+from triage.tickets.past import keep_vector
 
 
 def record_run(session: Session, ticket_id: str, number: int, assessment: Assessment, now: datetime) -> str:
@@ -32,9 +33,12 @@ def record_run(session: Session, ticket_id: str, number: int, assessment: Assess
             language=understanding.language,
             seconds=assessment.seconds,
             finished_at=now,
+            similar=[asdict(one) for one in understanding.similar],
+            duplicate_of=assessment.duplicate_of,
         )
     )
     session.flush()
+    keep_vector(session, ticket_id, run_id, assessment.provenance.encoder_fingerprint, understanding.vector)
     session.add_all(_prediction(run_id, i, prediction) for i, prediction in enumerate(understanding.predictions))
     session.add_all(_decision(run_id, i, decision) for i, decision in enumerate(assessment.decisions))
     session.add(_answer(run_id, assessment.answer))
@@ -81,7 +85,7 @@ def _labels(ranked: Sequence[LabelProbability]) -> list[dict[str, object]]:
     return [asdict(label) for label in ranked]
 
 
-def _answer(run_id: str, said: Answer | Abstention) -> AnswerRow:
+def _answer(run_id: str, said: Answer | Abstention | Silence) -> AnswerRow:
     if isinstance(said, Answer):
         return AnswerRow(run_id=run_id, probability=said.probability, snapshot=said.snapshot, nearest=[])
     return AnswerRow(

@@ -89,6 +89,11 @@ def mark(session: Session, ticket_id: str, state: TicketState, failure: str | No
     session.execute(update(TicketRow).where(TicketRow.id == ticket_id).values(state=state.value, failure=failure))
 
 
+def link(session: Session, ticket_id: str, original: str | None) -> None:
+    """Say of which ticket this one is a duplicate, or that it is none."""
+    session.execute(update(TicketRow).where(TicketRow.id == ticket_id).values(duplicate_of=original))
+
+
 def add_correction(session: Session, ticket_id: str, correction: Correction) -> CorrectionRow:
     """Record an agent's correction; a repeat of its idempotency key returns the first one.
 

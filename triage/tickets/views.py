@@ -8,7 +8,7 @@ from dataclasses import asdict
 from kb import Abstention, Answer, Citation
 from triage.db.tables import AnswerRow, CorrectionRow, RunRow, TicketRow
 from triage.privacy import mask
-from triage.tickets.model import Assessment, IncomingTicket
+from triage.tickets.model import Assessment, IncomingTicket, LabelOrigin, PastLabel, PastSource, Silence, SimilarTicket
 
 Json = dict[str, object]
 
@@ -22,6 +22,7 @@ def assessment_view(ticket: IncomingTicket, assessment: Assessment) -> Json:
         "text": understanding.text,
         "language": understanding.language,
         "predictions": [asdict(prediction) for prediction in understanding.predictions],
+        "similar": similar_view(understanding.similar),
         "decisions": [asdict(decision) for decision in assessment.decisions],
         "answer": answer_view(assessment.answer),
         "provenance": asdict(assessment.provenance),
@@ -29,8 +30,13 @@ def assessment_view(ticket: IncomingTicket, assessment: Assessment) -> Json:
     }
 
 
-def answer_view(said: Answer | Abstention) -> Json:
-    """An answer or an abstention, ready for JSON: ``answered`` tells which."""
+def similar_view(similar: Sequence[SimilarTicket]) -> list[Json]:
+    """Past tickets, ready for JSON."""
+    return [asdict(one) for one in similar]
+
+
+def answer_view(said: Answer | Abstention | Silence) -> Json:
+    """An answer, an abstention or a silence, ready for JSON: ``answered`` tells which."""
     if isinstance(said, Answer):
         return {
             "answered": True,
@@ -58,7 +64,7 @@ def story_view(row: TicketRow) -> Json:
     """The whole stored story of a ticket, ready for JSON."""
     return {
         **_columns(row, "id", "source", "delivery_id", "channel", "requester", "subject", "body", "features"),
-        **_columns(row, "state", "failure", "received_at"),
+        **_columns(row, "state", "failure", "received_at", "duplicate_of"),
         "runs": [run_view(run) for run in row.runs],
         "corrections": [correction_view(correction) for correction in row.corrections],
     }
@@ -67,7 +73,7 @@ def story_view(row: TicketRow) -> Json:
 def run_view(run: RunRow) -> Json:
     """One pass over a ticket, ready for JSON."""
     return {
-        **_columns(run, "number", "text", "language", "seconds", "finished_at"),
+        **_columns(run, "number", "text", "language", "seconds", "finished_at", "similar", "duplicate_of"),
         "predictions": [_columns(p, "field", "ranked", "familiarity", "evidence", "change") for p in run.predictions],
         "decisions": [
             _columns(d, "field", "outcome", "value", "probability", "reason", "rule", "alternatives")
@@ -81,6 +87,20 @@ def run_view(run: RunRow) -> Json:
             run, "model_id", "encoder_fingerprint", "knowledge_snapshot", "policy_digest", "code_version", "code_digest"
         ),
     }
+
+
+def similar_of(run: RunRow) -> tuple[SimilarTicket, ...]:
+    """The similar tickets of a run, as values again."""
+    return tuple(
+        SimilarTicket(
+            one["ticket_id"],
+            one["title"],
+            tuple(PastLabel(x["field"], x["value"], LabelOrigin(x["origin"])) for x in one["labels"]),
+            one["cosine"],
+            PastSource(one["source"]),
+        )
+        for one in run.similar
+    )
 
 
 def stored_answer_view(row: AnswerRow) -> Json:
@@ -103,13 +123,35 @@ def stored_answer_view(row: AnswerRow) -> Json:
 
 # What the desk wrote, or what no person can be known by; masking it would only break it.
 _IMPERSONAL = frozenset(
-    {"id", "source", "delivery_id", "channel", "answer", "provenance", "language", "state", "author"}
+    {
+        "id",
+        "ticket_id",
+        "duplicate_of",
+        "source",
+        "delivery_id",
+        "channel",
+        "answer",
+        "provenance",
+        "language",
+        "state",
+        "author",
+    }
 )
 
 
 def masked_view(view: Json, names: Sequence[str]) -> Json:
-    """A view fit for a public place: all that the requester wrote, without what is personal in it."""
-    return {key: value if key in _IMPERSONAL else _masked(value, names) for key, value in view.items()}
+    """A view fit for a public place: all that the requester wrote, without what is personal in it.
+
+    What the requesters of similar tickets wrote is left out, as their names are not known here.
+    """
+    return {key: value if key in _IMPERSONAL else _masked(value, names) for key, value in view.items()} | (
+        {"similar": without_titles(view["similar"])} if "similar" in view else {}
+    )
+
+
+def without_titles(similar: object) -> list[Json]:
+    """The view of similar tickets without anybody's words."""
+    return [{**one, "title": ""} for one in similar] if isinstance(similar, list) else []
 
 
 def _masked(value: object, names: Sequence[str]) -> object:

@@ -1,5 +1,6 @@
-"""What does a ticket say, in which language, and what is it about?"""
+"""What does a ticket say, in which language, what is it about, and has it been said before?"""
 
+from triage.understand.duplicates import original_of
 from triage.understand.reading import understand
 
-__all__ = ["understand"]
+__all__ = ["original_of", "understand"]

@@ -21,6 +21,7 @@ from triage.web.loopback import came_through_a_proxy, is_loopback_address, is_lo
 # A revoked key works on for so long at most; looking each call up would cost as much as the rest of it.
 REMEMBERED_S = 2.0
 OPEN = "open"
+ALL_SCOPES = frozenset(scope.value for scope in Scope)
 
 
 class NotAuthenticated(NotAllowed):
@@ -56,19 +57,19 @@ class Context:
         self._open_until = time.monotonic() + REMEMBERED_S if is_open else 0.0
         return is_open
 
-    def caller(self, request: Request, scope: Scope) -> str:
-        """The id of the caller's key, or ``open``; raises where the call is not allowed."""
+    def caller(self, request: Request, scope: Scope) -> Caller:
+        """Who calls; raises where the call is not allowed."""
         secret = request.headers.get("authorization", "")
         if not secret and self.runs_open():
             _refuse_strangers(request)
-            return OPEN
+            return Caller(self, OPEN, ALL_SCOPES)
         kind, _, secret = secret.partition(" ")
         if kind.lower() != "bearer" or not secret.strip():
             raise NotAuthenticated("Send a key: Authorization: Bearer trg_… (make one with `triage keys create NAME`).")
         key_id, scopes = self._known(secret.strip())
         if scope.value not in scopes:
             raise NotAllowed(f"This key may not do that: it lacks the scope {scope.value}.")
-        return key_id
+        return Caller(self, key_id, scopes)
 
     def _known(self, secret: str) -> tuple[str, frozenset[str]]:
         now = time.monotonic()
@@ -107,6 +108,11 @@ class Caller:
 
     here: Context
     key_id: str
+    scopes: frozenset[str]
+
+    def may(self, scope: Scope) -> bool:
+        """Whether the caller has that scope too."""
+        return scope.value in self.scopes
 
 
 def allowed(scope: Scope) -> Callable[[Request], Caller]:
@@ -116,7 +122,6 @@ def allowed(scope: Scope) -> Callable[[Request], Caller]:
     """
 
     def check(request: Request) -> Caller:
-        here = context_of(request)
-        return Caller(here, here.caller(request, scope))
+        return context_of(request).caller(request, scope)
 
     return check

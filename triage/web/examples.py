@@ -76,6 +76,13 @@ _DECISION: JsonDict = {
     "rule": None,
     "alternatives": [_FIRST, _SECOND],
 }
+_SIMILAR: JsonDict = {
+    "ticket_id": "01a2084c-0d1f-7a52-8c1e-7f7b1f0d9a3e",
+    "title": "FennGate drops the connection since the update",
+    "labels": [{"field": "queue", "value": "network", "origin": "corrected"}],
+    "cosine": 0.81,
+    "source": "desk",
+}
 _PROVENANCE: JsonDict = {
     "model_id": "m-030ca5984e97",
     "encoder_fingerprint": _DIGEST,
@@ -88,6 +95,7 @@ _READ: JsonDict = {
     "text": "VPN drops every ten minutes\n\nSince this morning FennGate disconnects again and again.",
     "language": "en",
     "predictions": [_PREDICTION],
+    "similar": [_SIMILAR],
     "decisions": [_DECISION],
     "answer": ANSWER,
     "provenance": _PROVENANCE,
@@ -120,7 +128,16 @@ TICKET: JsonDict = {
     "state": "triaged",
     "failure": None,
     "received_at": "2026-11-23T13:20:00.320000Z",
-    "runs": [{"number": 1, "finished_at": "2026-11-23T13:20:00.410000Z", "deliveries": [_DELIVERY], **_READ}],
+    "duplicate_of": None,
+    "runs": [
+        {
+            "number": 1,
+            "finished_at": "2026-11-23T13:20:00.410000Z",
+            "duplicate_of": None,
+            "deliveries": [_DELIVERY],
+            **_READ,
+        }
+    ],
     "corrections": [CORRECTION],
 }
 TICKETS: JsonDict = {"tickets": [TICKET], "next": "MDFhMjA4OTQtZTYwMy03ZGMxLTlmZmItYWVjMjVmMjQyODZl"}
@@ -179,6 +196,7 @@ READY: JsonDict = {
     "encoder": {"ready": True, "says": "loaded: 384 dimensions, fingerprint 53aa51172d14"},
     "knowledge_base": {"ready": True, "says": "89 articles, 300 passages, snapshot 386ffdddac8f3150"},
     "model": {"ready": True, "says": "model m-030ca5984e97 predicts queue, category, priority"},
+    "past_tickets": {"ready": True, "says": "508 tickets of the training data, 30 of this desk"},
 }
 PROBLEM: JsonDict = {
     "type": "https://triage.invalid/problems/not-found",

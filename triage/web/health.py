@@ -59,6 +59,7 @@ def readyz(request: Request) -> JSONResponse:
         "encoder": _state(lambda: _encoder(here)),
         "knowledge_base": _state(lambda: _knowledge_base(here)),
         "model": _state(lambda: _model(here)),
+        "past_tickets": _state(lambda: here.desk.past),
     }
     ready = all(part["ready"] for part in parts.values())
     return JSONResponse({"ready": ready, "access": _access(here), **parts}, 200 if ready else 503)

@@ -61,6 +61,24 @@ class NearestOut(BaseModel):
     score: float
 
 
+class PastLabelOut(BaseModel):
+    """A value of a past ticket: from the training data, said by an agent, or applied by the bot and not checked."""
+
+    field: str
+    value: str
+    origin: Literal["labelled", "corrected", "decided"]
+
+
+class SimilarOut(BaseModel):
+    """A past ticket near to this one; ``ticket_id`` is null where it did not come through this desk."""
+
+    ticket_id: str | None
+    title: str
+    labels: list[PastLabelOut]
+    cosine: float
+    source: Literal["training", "desk"]
+
+
 class AnswerOut(BaseModel):
     """An answer with its citations, or (``answered`` false) the reason why there is none."""
 
@@ -99,6 +117,7 @@ class AssessmentOut(BaseModel):
     text: str
     language: str | None
     predictions: list[PredictionOut]
+    similar: list[SimilarOut]
     decisions: list[DecisionOut]
     answer: AnswerOut
     provenance: ProvenanceOut
@@ -124,7 +143,9 @@ class RunOut(BaseModel):
     language: str | None
     seconds: float
     finished_at: datetime
+    duplicate_of: str | None
     predictions: list[PredictionOut]
+    similar: list[SimilarOut]
     decisions: list[DecisionOut]
     answer: AnswerOut | None
     deliveries: list[DeliveryOut]
@@ -161,6 +182,7 @@ class TicketOut(BaseModel):
     state: Literal["accepted", "triaged", "failed"]
     failure: str | None
     received_at: datetime
+    duplicate_of: str | None
     runs: list[RunOut]
     corrections: list[CorrectionOut]
 
@@ -229,6 +251,7 @@ class ReadyOut(BaseModel):
     encoder: PartOut
     knowledge_base: PartOut
     model: PartOut
+    past_tickets: PartOut
 
 
 class WrongOut(BaseModel):

@@ -17,7 +17,7 @@ from triage.pipeline import accept, assess
 from triage.tickets import store
 from triage.tickets.keys import Scope
 from triage.tickets.model import Correction, IncomingTicket, TicketState
-from triage.tickets.views import Json, assessment_view, correction_view, story_view
+from triage.tickets.views import Json, assessment_view, correction_view, story_view, without_titles
 from triage.web.context import Caller, Context, allowed
 from triage.web.paging import cursor_after, id_in, next_link
 from triage.web.requests import CorrectionIn, TicketIn
@@ -140,11 +140,17 @@ def post_correction(
 
 @router.post("/triage", summary="Preview a ticket", responses={200: {"model": AssessmentOut}})
 def post_triage(ticket: TicketIn, caller: Asker) -> JSONResponse:
-    """What would be decided and answered; nothing is stored."""
+    """What would be decided and answered; nothing is stored.
+
+    The beginnings of similar tickets are shown to keys that may read tickets.
+    """
     if not (ticket.subject.strip() or ticket.body.strip()):
         raise BadInput("The ticket has no text: give it a subject or a body.")
     incoming = IncomingTicket(ticket.subject, ticket.body, ticket.requester, ticket.channel, features=ticket.features)
-    return JSONResponse(assessment_view(incoming, assess(incoming, caller.here.desk.current())))
+    view = assessment_view(incoming, assess(incoming, caller.here.desk.current()))
+    if not caller.may(Scope.TICKETS_READ):
+        view["similar"] = without_titles(view["similar"])
+    return JSONResponse(view)
 
 
 def wait_for(here: Context, ticket_id: str, seconds: float) -> bool:

@@ -1,8 +1,10 @@
+import threading
+
 import numpy as np
 import pytest
 
 from kb import vectors as module
-from kb.vectors import VectorIndex, kind_for
+from kb.vectors import GrowingIndex, VectorIndex, kind_for
 
 
 def unit_rows(count: int, *, seed: int = 0) -> np.ndarray:
@@ -30,3 +32,41 @@ def test_nearest_rows_come_first_and_only_allowed_ones(monkeypatch: pytest.Monke
 
 def test_no_rows_find_nothing() -> None:
     assert len(VectorIndex(unit_rows(0)).search(unit_rows(1)[0], 3)) == 0
+
+
+def test_growing_index_finds_what_was_added_last() -> None:
+    rows = unit_rows(300)
+    index = GrowingIndex(16)
+    assert len(index.nearest(rows[0], 3)[0]) == 0
+    index.add(rows[:200])
+    index.add(rows[200:])
+    found, cosines, vectors = index.nearest(rows[250], 3)
+    assert found[0] == 250
+    assert cosines[0] == pytest.approx(1, abs=1e-3)
+    assert vectors[0] == pytest.approx(rows[250], abs=1e-3)
+    assert list(cosines) == sorted(cosines, reverse=True)
+
+
+def test_growing_index_keeps_its_numbers_when_it_is_divided_into_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GROWS_EXACT_UP_TO", 1000)
+    rows = unit_rows(10_000)
+    index = GrowingIndex(16)
+    for upto in (1000, 3000, 10_000):  # not yet, for the first time, and anew as three times as many have come
+        index.add(rows[len(index) : upto])
+        index.settle()
+        assert len(index) == upto
+        assert [index.nearest(rows[row], 1)[0][0] for row in range(0, upto, 97)] == list(range(0, upto, 97))
+
+
+def test_growing_index_is_searched_and_added_to_while_it_is_divided(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GROWS_EXACT_UP_TO", 1000)
+    rows = unit_rows(12_000)
+    index = GrowingIndex(16)
+    index.add(rows[:8000])
+    settling = threading.Thread(target=index.settle)
+    settling.start()
+    for row in range(8000, 12_000):
+        index.add(rows[row : row + 1])
+        assert index.nearest(rows[row - 8000], 1)[0][0] == row - 8000
+    settling.join()
+    assert all(index.nearest(rows[row], 1)[0][0] == row for row in range(8000, 12_000, 41))
