@@ -111,7 +111,7 @@ def _show_whole(ticket: IncomingTicket, assessment: Assessment) -> None:
             because = escape(", ".join(prediction.evidence) + change)
             out.print(f"[dim]{escape(prediction.field)} because of: {because}[/]")
     for line in similar_lines(assessment.understanding.similar):
-        out.print(line)
+        out.print(line, soft_wrap=True)
     show_answer(assessment.answer)
     out.print()
 

@@ -291,7 +291,7 @@ def _show_run(run: RunRow, *, titles: bool) -> None:
     for decision in run.decisions:
         out.print(f"[bold]{escape(decision.field)}[/] {decision_cell(decision)}  [dim]{escape(decision.reason)}[/]")
     for line in similar_lines(similar_of(run), titles=titles):
-        out.print(line)
+        out.print(line, soft_wrap=True)
     answer = run.answer
     if answer is None or not answer.citations:
         out.print(f"[yellow]No answer:[/] {escape((answer.explanation if answer else None) or '')}")

@@ -1,14 +1,18 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, inspect, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from triage.db.engine import open_engine
 from triage.db.tables import Table
-from triage.db.upgrade import check_database, upgrade_database
+from triage.db.upgrade import _config, check_database, upgrade_database
 from triage.errors import DatabaseOutdated, Misconfigured
+from triage.tickets import store
 
 
 def test_migrations_make_exactly_the_tables_that_the_code_declares(engine: Engine) -> None:
@@ -64,3 +68,35 @@ def test_database_of_a_newer_version_is_refused(database_url: str, engine: Engin
 def test_unusable_url_is_explained(url: str) -> None:
     with pytest.raises(Misconfigured):
         upgrade_database(url)
+
+
+def test_tickets_of_the_first_version_are_kept_and_can_be_linked(empty_database_url: str) -> None:
+    engine = open_engine(empty_database_url)
+    with engine.begin() as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO tickets (id, source, digest, channel, requester, subject, body, features, state, "
+                "attempts, received_at) VALUES ('t-1', 's', '', 'c', ' Ärger@Example.com', 'x', 'y', '{}', "
+                "'triaged', 1, '2026-01-01 00:00:00+00:00')"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO runs (id, ticket_id, number, encoder_fingerprint, knowledge_snapshot, policy_digest, "
+                "code_version, text, seconds, finished_at) "
+                "VALUES ('r-1', 't-1', 1, 'e', 'k', 'p', 'v', 'x', 0.1, '2026-01-01 00:00:00+00:00')"
+            )
+        )
+    upgrade_database(empty_database_url)
+    with Session(engine) as session:
+        ticket = store.find_ticket(session, "t-1")
+        assert (ticket.requester_key, ticket.duplicate_of) == ("ärger@example.com", None)
+        assert (ticket.runs[0].similar, ticket.runs[0].duplicate_of) == ([], None)
+        ticket.duplicate_of = "t-nowhere"
+        with pytest.raises(IntegrityError):
+            session.flush()
+    engine.dispose()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from kb import Encoder, KnowledgeBase
 from triage.desk import Desk
+from triage.history import History
 from triage.pipeline import process
 from triage.settings import Settings
 from triage.web import create_app
@@ -24,9 +25,17 @@ def settings(home: Path, database_url: str) -> Settings:
 
 
 @pytest.fixture
-def desk(home: Path, encoder: Encoder) -> Desk:
-    knowledge = KnowledgeBase.open(home / "kb", encoder)
-    return Desk(encoder, knowledge, models=home / "models", policy_file=home / "policy.toml")
+def desk(home: Path, encoder: Encoder, sessions: sessionmaker[Session]) -> Iterator[Desk]:
+    history = History(sessions, encoder)
+    yield Desk(
+        encoder,
+        KnowledgeBase.open(home / "kb", encoder),
+        models=home / "models",
+        policy_file=home / "policy.toml",
+        datasets=home / "datasets",
+        history=history,
+    )
+    history.close()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from triage.desk import Desk
 from triage.settings import Settings
+from triage.tickets.keys import Scope, make_key
 from triage.web import create_app
 from triage.web.schemas import AssessmentOut, TicketOut, TicketPage
 from triage.worker import Jobs
@@ -187,3 +188,53 @@ def test_what_is_not_there_is_a_problem_with_a_stable_code(client: TestClient, p
     response = client.get(path)
     assert (response.status_code, response.json()["code"]) == (404, "not-found")
     assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_similar_past_tickets_stand_in_previews_and_stories(
+    client: TestClient, work_off: Callable[[], int], desk: Desk
+) -> None:
+    assert desk.history
+    past = post(client, {**VPN, "requester": "tom@fennvale.example"})
+    work_off()
+    client.post(f"/v1/tickets/{past}/corrections", json={"field": "queue", "value": "tern", "author": "d"})
+    desk.history.catch_up()
+    preview = AssessmentOut.model_validate(client.post("/v1/triage", json=VPN).json())
+    (near,) = preview.similar
+    assert (near.ticket_id, near.source) == (past, "desk")
+    assert near.title == "Kestrel KES-5003 when I post the June invoice"
+    assert ("queue", "tern", "corrected") in [(one.field, one.value, one.origin) for one in near.labels]
+    later = post(client)
+    work_off()
+    (run,) = TicketOut.model_validate(client.get(f"/v1/tickets/{later}").json()).runs
+    assert [one.ticket_id for one in run.similar] == [past]
+
+
+def test_key_that_may_not_read_tickets_sees_no_words_of_others(
+    client: TestClient, work_off: Callable[[], int], desk: Desk, sessions: sessionmaker[Session]
+) -> None:
+    assert desk.history
+    post(client)
+    work_off()
+    desk.history.catch_up()
+    with sessions.begin() as session:
+        answers = make_key(session, "bot", [Scope.ANSWERS])
+        both = make_key(session, "agent", [Scope.ANSWERS, Scope.TICKETS_READ])
+    titles = []
+    for key in (answers, both):
+        body = client.post("/v1/triage", json=VPN, headers={"Authorization": f"Bearer {key}"}).json()
+        titles.append(body["similar"][0]["title"])
+    assert titles == ["", "Kestrel KES-5003 when I post the June invoice"]
+
+
+def test_duplicate_is_shown_with_its_original(client: TestClient, work_off: Callable[[], int]) -> None:
+    first, second = post(client), post(client)
+    work_off()
+    story = TicketOut.model_validate(client.get(f"/v1/tickets/{second}").json())
+    assert story.duplicate_of == story.runs[0].duplicate_of == first
+    answer = story.runs[0].answer
+    assert answer is not None and (answer.answered, answer.reason) == (False, "duplicate")
+
+
+def test_readiness_says_where_similar_tickets_come_from(client: TestClient, work_off: Callable[[], int]) -> None:
+    part = client.get("/readyz").json()["past_tickets"]
+    assert part == {"ready": True, "says": "none of the training data, 0 of this desk"}
