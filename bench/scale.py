@@ -31,7 +31,8 @@ from triage.understand.cleaning import clean
 
 NOISE = 0.3
 SAMPLE_S = 0.5
-STEPS = ("count_terms", "_fold", "_nearest_unseen", "_judge_candidates", "_judge_few", "_fit_on", "calibrate", "save")
+# `fit_field` is the sum over the three fields; `_choose` and `calibrate` are parts of it.
+STEPS = ("count_terms", "fit_weighing", "split", "_nearest_unseen", "fit_field", "_choose", "calibrate", "save")
 
 
 class Ready:

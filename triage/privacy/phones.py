@@ -23,8 +23,8 @@ _WORD = (
     r"call ?back|rückruf)"
 )
 _REACH = (
-    r"(?:(?:call|ring|reach|phone|contact|text|ruf\w{0,4}|erreich\w{0,4}|appele\w{0,4}|joign\w{0,4}|ll[aá]m\w{0,4}) "
-    r"(?:me|us|him|her|mich|uns|moi|nous|nos))"
+    r"(?:(?:call|ring|reach|phone|contact|text|ruf\w{0,4}|erreich\w{0,4}|appele\w{0,4}|joign\w{0,4}) "
+    r"(?:me|us|him|her|mich|uns|moi|nous)|r?appele[zr]-moi|joigne[zr]-moi|ll[aá]m[ae](?:me|nos|dme))"
 )
 _LETTER = r"(?:^|(?<=[\n|,;])) ?[mtfph](?= ?[:.]| {1,6}[+0(])"  # "t: 089 1234567" in signatures
 _FILLER = (
@@ -37,7 +37,7 @@ _LABELLED = re.compile(
     re.IGNORECASE,
 )
 _NATIONAL = re.compile(
-    r"(?<![\w+.,/:-])(?<!\d[ ])(?<!\d\()(?:"
+    r"(?<![\w+.,/:-])(?:"
     r"(?:1[ .-])?\([2-9]\d{2}\)[ ]?[2-9]\d{2}[ .-]\d{4}"  # (415) 555-0134
     r"|(?:1[ .-])?[2-9]\d{2}(?P<us>[ .-])[2-9]\d{2}(?P=us)\d{4}"  # 415-555-0134
     r"|0[1-9](?P<fr>[ .-])\d{2}(?:(?P=fr)\d{2}){3}"  # 01 23 45 67 89
@@ -45,18 +45,21 @@ _NATIONAL = re.compile(
     r"|0[1-9]\d{1,4}[ ]?[/-][ ]?\d{3,8}(?:[ -]{1,3}\d{1,6}){0,3}"  # 089/123456
     r"|0[1-9]\d{1,4}(?:[ ]\d{2,8}){1,4}(?:-\d{1,5})?"  # 0171 234 5678, 020 7946 0958
     r"|01(?:5\d|6[02-3]|7\d)\d{7,8}|0[67]\d{8}|07\d{9}"  # mobile numbers in one: DE, FR, UK
-    r"|[67]\d{2}(?P<es>[ -])\d{3}(?P=es)\d{3}|[6789]\d{2} \d{2} \d{2} \d{2}"  # 612 345 678
+    r"|[67]\d{2}(?P<es>[ -])\d{3}(?P=es)\d{3}|[6789]\d{2} \d{2} \d{2} \d{2}|9[1-8] \d{3} \d{2} \d{2}"  # 612 345 678
     r")(?!\w|[-/.,:]\d| ?(?:€|%|eur|usd|euro|kb|mb|gb|bytes|km))",
     re.IGNORECASE,
 )
 # Numbers of things, whatever they look like.
 _THINGS = words_of(
     """order orders ticket tickets invoice invoices serial sn asset po rma case incident ref reference article part item
-    sku material delivery shipment tracking customer account version build error code id job lot quote contract
+    sku material delivery shipment tracking customer account code id lot quote contract
     bestellung bestellnummer auftrag auftragsnummer rechnung rechnungsnummer seriennummer artikelnummer kundennummer
     materialnummer lieferung liefernummer sendungsnummer vertragsnummer commande facture série pedido factura serie"""
 )
 _NUMBERED = words_of("number numbers no nr nummer num numéro número n id")
+
+
+_GROUP_BEFORE = re.compile(r"(?<![^\s(])\d{1,10} \(?$")
 
 
 def phones(text: str) -> Iterator[tuple[int, int]]:
@@ -86,6 +89,8 @@ def _count(written: str) -> int:
 def _is_phone(match: re.Match[str], text: str) -> bool:
     before = words_before(text, match.start())
     thing = before[-2] if before[-1] in _NUMBERED else before[-1]
+    if _GROUP_BEFORE.search(text, max(0, match.start() - 12), match.start()):
+        return False  # only the end of a longer row of digits
     is_thing = thing in _THINGS or text[match.start() - 1 : match.start()] == "#"
     return 9 <= _count(match[0]) <= _LONGEST and not is_thing and not in_hex_dump(text, *match.span())
 
