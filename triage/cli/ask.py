@@ -58,7 +58,7 @@ def preview(
     with open_desk_with_history(settings) as desk:
         assessed = [(ticket, assess(ticket, desk.current())) for ticket in tickets]
     if masked:
-        assessed = [_masked(ticket, one) for ticket, one in assessed]
+        assessed = [masked_assessment(ticket, one) for ticket, one in assessed]
     if as_json:
         print_json({"tickets": [assessment_view(ticket, one) for ticket, one in assessed]})
     elif len(assessed) <= SHOWN_WHOLE:
@@ -85,12 +85,17 @@ def show_answer(said: Answer | Abstention | Silence) -> None:
     out.print(f"[green]{said.probability:.0%}[/] probability that this answers the question.")
 
 
-def _masked(ticket: IncomingTicket, assessment: Assessment) -> tuple[IncomingTicket, Assessment]:
+def masked_assessment(ticket: IncomingTicket, assessment: Assessment) -> tuple[IncomingTicket, Assessment]:
     """Both as they may be shown in public; what was decided is the same, and of similar tickets nobody's words stay."""
     names = names_of(ticket.requester, ticket.features)
     read = assessment.understanding
     predictions = tuple(
-        replace(one, evidence=tuple(mask(word, names=names) for word in one.evidence)) for one in read.predictions
+        replace(
+            one,
+            evidence=tuple(mask(word, names=names) for word in one.evidence),
+            change=mask(one.change, names=names),
+        )
+        for one in read.predictions
     )
     similar = tuple(replace(one, title="") for one in read.similar)
     shown = replace(read, text=mask(read.text, names=names), predictions=predictions, similar=similar)
