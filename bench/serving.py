@@ -15,13 +15,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import numpy as np
 import psutil
+from _timing import quantiles, timed
 
 from kb import load_encoder
 from triage.understand.cleaning import clean
@@ -32,24 +32,6 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
-
-
-def timed(call: Callable[[], object], times: int) -> np.ndarray:
-    """Milliseconds of each call."""
-    taken = []
-    for _ in range(times):
-        began = time.perf_counter()
-        call()
-        taken.append((time.perf_counter() - began) * 1000)
-    return np.array(taken)
-
-
-def quantiles(milliseconds: np.ndarray) -> dict[str, float]:
-    """p50 and p99."""
-    return {
-        "p50_ms": round(float(np.median(milliseconds)), 2),
-        "p99_ms": round(float(np.quantile(milliseconds, 0.99)), 2),
-    }
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ import json
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+from _timing import quantiles, timed
 from sqlalchemy import insert
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -161,24 +162,6 @@ def links_of(callers: Sequence[str], texts: Sequence[str], vectors: FloatArray) 
                 yield older, row
                 break
         of_caller[caller].append(row)
-
-
-def timed(call: Callable[[], object], times: int) -> np.ndarray:
-    """Milliseconds of each call."""
-    taken = []
-    for _ in range(times):
-        began = time.perf_counter()
-        call()
-        taken.append((time.perf_counter() - began) * 1000)
-    return np.array(taken)
-
-
-def quantiles(milliseconds: np.ndarray) -> dict[str, float]:
-    """p50 and p99."""
-    return {
-        "p50_ms": round(float(np.median(milliseconds)), 2),
-        "p99_ms": round(float(np.quantile(milliseconds, 0.99)), 2),
-    }
 
 
 def _ticket(ticket_id: str, now: datetime) -> dict[str, object]:

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from triage.db.engine import insert_unless_there
 from triage.db.tables import TicketRow
 from triage.errors import Conflict, TicketRefused
 from triage.privacy import mask, names_of
@@ -116,9 +116,7 @@ def _masked_texts(incoming: IncomingTicket) -> dict[str, object]:
 
 
 def _insert_once(session: Session, row: dict[str, object]) -> bool:
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(TicketRow).values(row).on_conflict_do_nothing().returning(TicketRow.id)
-    return session.scalar(statement) is not None
+    return session.scalar(insert_unless_there(session, TicketRow, row).returning(TicketRow.id)) is not None
 
 
 def _repeated(session: Session, incoming: IncomingTicket, digest: object) -> Acceptance:

@@ -79,17 +79,19 @@ def _decide(
     if prediction is None:
         return Decision(name, Outcome.LEAVE, policy.default, None, _with_default(clearance.absence, policy))
     measured = clearance.fields.get(name)
-    outcome, reason = _judge(prediction, policy, measured, clearance.unmeasured.get(name, NEVER_MEASURED))
-    if outcome is Outcome.LEAVE:
-        return Decision(name, outcome, policy.default, prediction.top.probability, reason, None, alternatives)
-    if outcome is Outcome.ASK and measured:
-        alternatives = prediction.ranked[: measured.choices(_masses(prediction))]
-    return Decision(name, outcome, prediction.top.label, prediction.top.probability, reason, None, alternatives)
+    choices = measured.choices(_masses(prediction)) if policy.ask and measured else 0
+    unmeasured = clearance.unmeasured.get(name, NEVER_MEASURED)
+    outcome, reason = _judge(prediction, policy, measured, choices, unmeasured)
+    value = policy.default if outcome is Outcome.LEAVE else prediction.top.label
+    if outcome is Outcome.ASK:
+        alternatives = prediction.ranked[:choices]
+    return Decision(name, outcome, value, prediction.top.probability, reason, None, alternatives)
 
 
 def _judge(
-    prediction: Prediction, policy: FieldPolicy, measured: FieldClearance | None, unmeasured: str
+    prediction: Prediction, policy: FieldPolicy, measured: FieldClearance | None, choices: int, unmeasured: str
 ) -> tuple[Outcome, str]:
+    """What is done and why; ``choices`` labels may be asked about, none where 0."""
     top = prediction.top
     said = f"{top.label} at {percent(top.probability)}"
     if prediction.familiarity < policy.least_familiarity:
@@ -102,10 +104,10 @@ def _judge(
         found = measured.of(top.label)
         assert isinstance(found, Certificate)
         return Outcome.APPLY, f"{said}. {found.says}"
-    why_not = _why_not_applied(prediction, policy, measured, unmeasured)
-    if policy.ask and measured and (count := measured.choices(_masses(prediction))):
+    why_not = f"{said}{_why_not_applied(top.label, policy, measured, unmeasured)}"
+    if choices and measured:
         assert isinstance(measured.ask, Certificate)
-        offered = _either([label.label for label in prediction.ranked[:count]])
+        offered = _either([label.label for label in prediction.ranked[:choices]])
         return Outcome.ASK, f"Which is it, {offered}? {measured.ask.says} {why_not}"
     if top.probability < policy.suggest_at:
         return Outcome.LEAVE, _with_default(
@@ -114,19 +116,16 @@ def _judge(
     return Outcome.SUGGEST, why_not
 
 
-def _why_not_applied(
-    prediction: Prediction, policy: FieldPolicy, measured: FieldClearance | None, unmeasured: str
-) -> str:
-    top = prediction.top
-    said = f"{top.label} at {percent(top.probability)}"
+def _why_not_applied(label: str, policy: FieldPolicy, measured: FieldClearance | None, unmeasured: str) -> str:
+    """The rest of the sentence that begins with the label and its probability."""
     if measured is None:
-        return f"{said}. {unmeasured}"
+        return f". {unmeasured}"
     if not policy.apply:
-        return f"{said}; the policy does not apply this field."
-    found = measured.of(top.label)
+        return "; the policy does not apply this field."
+    found = measured.of(label)
     if isinstance(found, Certificate):
-        return f"{said}; {percent(found.threshold)} is needed to be right {found.target:.0%} of the time."
-    return f"{said}. {found.says}"
+        return f"; {percent(found.threshold)} is needed to be right {found.target:.0%} of the time."
+    return f". {found.says}"
 
 
 def _masses(prediction: Prediction) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

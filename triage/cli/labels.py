@@ -16,12 +16,12 @@ from triage.app import open_database
 from triage.cli.options import AsJson, settings_for_command
 from triage.cli.show import note, out, print_json
 from triage.errors import NotFound
+from triage.learning.clearing import aim_of
 from triage.learning.labels import NOBODY_JUDGED, FieldStanding, label_standing
 from triage.learning.registry import champion
 from triage.policy import Policy, read_policy
 from triage.tickets.store import count_corrections
 from triage.understand.classifier import Classifier
-from triage.understand.clearance import Aim
 
 cli = typer.Typer(no_args_is_help=True, help="See what each value was learned from and what it still needs.")
 
@@ -73,7 +73,7 @@ def standings(
 
 def _standing(classifier: Classifier | None, policy: Policy, name: str, corrected: Mapping[str, int]) -> FieldStanding:
     wanted = policy.for_field(name)
-    aim = Aim(wanted.target, wanted.confidence, wanted.ask_target, wanted.by_value)
+    aim = aim_of(wanted)
     described = tuple(wanted.values)
     if classifier is None or name not in classifier.fields:
         return label_standing(name, (), NOBODY_JUDGED, aim, labelled={}, corrected=corrected, described=described)

@@ -6,12 +6,19 @@ from sqlite3 import Connection as SqliteConnection
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError
 
 from triage.errors import Misconfigured
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import Insert
+    from sqlalchemy.orm import Session
     from sqlalchemy.pool import ConnectionPoolEntry
+
+    from triage.db.tables import Table
 
 # A writer waits this long for another one before it gives up; the same as DBOS uses on its own engine.
 BUSY_TIMEOUT_MS = 30_000
@@ -35,6 +42,12 @@ def open_engine(url: str) -> Engine:
             return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=10, hide_parameters=True)
         case other:
             raise Misconfigured(f"TRIAGE_DATABASE_URL names {other}; triage runs on SQLite and PostgreSQL.")
+
+
+def insert_unless_there(session: Session, table: type[Table], row: Mapping[str, object]) -> Insert:
+    """A statement that inserts the row where no constraint forbids it, and does nothing where one does."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    return insert(table).values(row).on_conflict_do_nothing()
 
 
 def _sqlite_engine(url: str) -> Engine:

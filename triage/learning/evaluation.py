@@ -14,9 +14,10 @@ from sklearn.metrics import f1_score, roc_auc_score
 
 from kb import Encoder, Progress
 from triage.learning.calibration import calibration_error, log_loss
+from triage.learning.clearing import clear_for
 from triage.learning.dataset import LabelledTickets, read_tickets
 from triage.learning.training import train_classifier
-from triage.understand.certificate import Certificate, Evidence
+from triage.understand.certificate import Certificate
 from triage.understand.classifier import Classifier
 from triage.understand.clearance import (
     MOST_CHOICES,
@@ -24,7 +25,6 @@ from triage.understand.clearance import (
     Checked,
     applied,
     check,
-    clear_field,
     conformal_quantile,
 )
 
@@ -159,9 +159,7 @@ def _measure(
 
 def _certified(classifier: Classifier, name: str, judged: Checked, aim: Aim) -> Result:
     """What the training tickets certify, and what became of it on the test tickets."""
-    card = classifier.card
-    evidence = Evidence(card.model_id, card.dataset_digest, card.created_at)
-    cleared = clear_field(name, classifier.checked(name), classifier.labels(name), aim, evidence)
+    cleared = clear_for(classifier, name, aim)
     covered = applied(cleared, judged, classifier.labels(name))
     asked = judged.rows(~covered)
     choices = np.array([cleared.choices(mass) for mass in asked.mass], dtype=np.int64)

@@ -14,7 +14,7 @@ from triage.learning.folders import is_intact
 from triage.tickets.model import LabelOrigin, PastLabel, PastSource
 from triage.understand.similar import PastTicket, PastTickets
 
-# As `triage.learning.snapshot` writes them; importing that would bring SciPy's sparse matrices into every server.
+# Here and not with those who write them: that would bring SciPy's sparse matrices into every server.
 TICKETS, VECTORS, CARD = "tickets.jsonl", "vectors.npy", "card.json"
 CORRECTION = "correction"
 

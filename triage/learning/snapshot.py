@@ -20,10 +20,10 @@ from triage.errors import DatasetDamaged, NotFound
 from triage.learning.dataset import LabelledTickets, Origin, Source
 from triage.learning.folders import MANIFEST, digest_of, is_intact, publish, scratch_folder, write_manifest
 from triage.learning.noise import find_contradictions, warnings_of
+from triage.learning.past import CARD, TICKETS, VECTORS
 from triage.understand.language import language_of
 
 FORMAT = 1
-TICKETS, VECTORS, CARD = "tickets.jsonl", "vectors.npy", "card.json"
 # The language of so many tickets is told, .1 ms each; of more, a sample gives the same picture.
 MOST_READ = 5_000
 

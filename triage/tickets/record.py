@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from kb import Abstention, Answer
+from triage.db.engine import insert_unless_there
 from triage.db.tables import AnswerRow, CitationRow, DecisionRow, PolicyRow, PredictionRow, RunRow
 from triage.tickets.ids import new_id
 from triage.tickets.model import Assessment, Decision, LabelProbability, Prediction, Silence
@@ -50,9 +50,8 @@ def record_run(session: Session, ticket_id: str, number: int, assessment: Assess
 
 def keep_policy(session: Session, digest: str, text: str, now: datetime) -> None:
     """Keep the text of a policy that decides something, once."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     row = {"digest": digest, "text": text, "first_used_at": now}
-    session.execute(insert(PolicyRow).values(row).on_conflict_do_nothing())
+    session.execute(insert_unless_there(session, PolicyRow, row))
 
 
 def _prediction(run_id: str, ordinal: int, prediction: Prediction) -> PredictionRow:

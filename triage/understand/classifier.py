@@ -178,7 +178,7 @@ class Classifier:
                 ranked=tuple(LabelProbability(model.labels[row], float(p[row])) for row in order),
                 familiarity=float(np.searchsorted(model.familiar, total[0]) / len(model.familiar)),
                 evidence=words_for(model, terms, int(order[0])),
-                change=what_would_change(model, self._vectorizer, text, known, voted),
+                change=what_would_change(model, self._vectorizer, text, known, terms, voted),
             )
             predictions.append(prediction)
         return tuple(predictions)

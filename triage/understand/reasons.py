@@ -46,14 +46,13 @@ def words_for(model: Linear, terms: Terms, label: int) -> tuple[str, ...]:
 
 
 def what_would_change(
-    model: Linear, vectorizer: Vectorizer, text: str, features: Mapping[str, str], voted: FloatArray
+    model: Linear, vectorizer: Vectorizer, text: str, features: Mapping[str, str], terms: Terms, voted: FloatArray
 ) -> str:
     """The fewest words without which the model would have preferred another label, or that few words do not decide.
 
     Words are taken in the order of their weight, and it is tried: what is said is true of the words. What past
-    tickets voted is left as it is, so without the words it might have changed sooner.
+    tickets voted is left as it is, so without the words it might have changed sooner. ``terms`` are those of the text.
     """
-    terms = vectorizer.terms(text, features)
     margins = model.margins(terms, voted)[0]
     first, second = np.argsort(-margins, kind="stable")[:2]
     towards = model.term_weights[:, first] - model.term_weights[:, second]

@@ -11,7 +11,7 @@ from triage.learning.registry import promote
 from triage.pipeline import assess
 from triage.policy import read_policy
 from triage.tickets.model import Decision, Outcome
-from triage.understand.descriptions import DescribedField, describe, parts_of
+from triage.understand.descriptions import DescribedField, parts_of
 
 QUEUES = {
     "network": "VPN, Wi-Fi, LAN, firewall, no connection",
@@ -107,7 +107,7 @@ def test_name_is_read_as_words_and_repeated_parts_count_once() -> None:
 
 
 def test_vectors_have_unit_length_in_the_order_of_the_values(encoder: Encoder) -> None:
-    vectors = describe({"a": "printers, toner", "b": ""}, encoder)
+    vectors = DescribedField("queue", {"a": "printers, toner", "b": ""}, encoder).vectors
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
     assert np.allclose(vectors[1], encoder.encode(["b"])[0], atol=1e-5)
 
