@@ -81,11 +81,15 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Words of an article that answer a question, and the probability that they do."""
+    """Words of an article that answer a question, and the probability that they do.
+
+    ``basis`` says in words what lets this probability suffice.
+    """
 
     citations: tuple[Citation, ...]
     probability: float
     snapshot: str
+    basis: str = ""
 
     @property
     def text(self) -> str:
@@ -98,6 +102,8 @@ class AbstentionReason(StrEnum):
 
     NOTHING_FOUND = "nothing_found"
     NOT_SURE = "not_sure"
+    SEVERAL = "several"  # two or three articles that may be right: whoever asked can choose
+    OUT_OF_DATE = "out_of_date"  # an article would answer, but was to be reviewed before today
     ONLY_INTERNAL = "only_internal"
     EMPTY_QUESTION = "empty_question"
     EMPTY_KNOWLEDGE_BASE = "empty_knowledge_base"
@@ -105,13 +111,18 @@ class AbstentionReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Abstention:
-    """No answer: the reason, a sentence for people, and the articles that came nearest."""
+    """No answer: the reason, a sentence for people, and the articles that came nearest.
+
+    ``suggestion`` is what an agent may make of it: the words that would have been the answer, if they are likely
+    enough to be worth a look. They are not for the requester.
+    """
 
     reason: AbstentionReason
     explanation: str
     probability: float | None
     nearest: tuple[Hit, ...]
     snapshot: str
+    suggestion: tuple[Citation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from kb.articles import Article, Progress
+from kb.articles import Article, FloatArray, Passage, Progress
 from kb.chunking import article_text, passage_text, split
 from kb.embedding import Encoder
 from kb.retrieval import Retriever
@@ -53,14 +54,40 @@ def evaluate_retrieval(
     }
 
 
-def index_articles(articles: Sequence[Article], encoder: Encoder, *, progress: Progress | None = None) -> Retriever:
-    """A retriever over articles that are kept nowhere; everything is embedded in one batch."""
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Articles with their p passages and the vectors of both: (a, d) and (p, d)."""
+
+    articles: Sequence[Article]
+    passages: Sequence[Passage]
+    article_vectors: FloatArray
+    passage_vectors: FloatArray
+
+    def without(self, article_ids: Collection[str]) -> Retriever:
+        """A retriever over all articles but these, as if they had never been there."""
+        kept = np.array([article.id not in article_ids for article in self.articles])
+        theirs = np.array([passage.article_id not in article_ids for passage in self.passages])
+        return Retriever(
+            [article for article in self.articles if article.id not in article_ids],
+            [passage for passage in self.passages if passage.article_id not in article_ids],
+            self.article_vectors[kept],
+            self.passage_vectors[theirs],
+        )
+
+
+def embed_articles(articles: Sequence[Article], encoder: Encoder, *, progress: Progress | None = None) -> Embedded:
+    """Articles that are kept nowhere; everything is embedded in one batch."""
     passages = [passage for article in articles for passage in split(article)]
     by_id = {article.id: article for article in articles}
     texts = [article_text(article) for article in articles]
     texts += [passage_text(by_id[passage.article_id], passage) for passage in passages]
     vectors = encoder.encode(texts, progress=progress)
-    return Retriever(articles, passages, vectors[: len(articles)], vectors[len(articles) :])
+    return Embedded(articles, passages, vectors[: len(articles)], vectors[len(articles) :])
+
+
+def index_articles(articles: Sequence[Article], encoder: Encoder, *, progress: Progress | None = None) -> Retriever:
+    """A retriever over articles that are kept nowhere."""
+    return embed_articles(articles, encoder, progress=progress).without(())
 
 
 def score(relevant: Sequence[Mapping[str, int]], found: Sequence[Sequence[str]]) -> dict[str, float]:

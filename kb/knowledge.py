@@ -6,12 +6,13 @@ import re
 import threading
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
 
 from kb import store
-from kb.answering import hits, reply, shipped_gate
+from kb.answering import Bar, Judge, hits, usual_bar
 from kb.articles import (
     PUBLIC,
     Abstention,
@@ -27,6 +28,8 @@ from kb.articles import (
 from kb.chunking import LONGEST, article_text, passage_text, split
 from kb.embedding import Encoder
 from kb.errors import SourceUnreadable
+from kb.evaluation import Embedded
+from kb.gating import Gate, current_gate, keep_gate, load_gate
 from kb.retrieval import LEXICAL_WEIGHT, Retriever
 from kb.sources.folder import MAX_BYTES, read_folder
 from kb.store import Snapshot
@@ -49,6 +52,7 @@ class KnowledgeBase:
         self._lock = threading.Lock()
         self._state = (snapshot, _retriever(snapshot))
         self._is_pinned = False
+        self._gate = load_gate(folder, current_gate(folder))
 
     @classmethod
     def open(cls, folder: Path, encoder: Encoder, *, ignore_damage: bool = False) -> KnowledgeBase:
@@ -66,6 +70,16 @@ class KnowledgeBase:
         return self._state[0].name
 
     @property
+    def gate(self) -> Gate:
+        """What tells how likely an answer is right."""
+        return self._gate
+
+    def keep_gate(self, gate: Gate) -> str:
+        """Put a gate in force, in every process that has this folder open; returns its name."""
+        self._gate = keep_gate(self._folder, gate)
+        return self._gate.name
+
+    @property
     def passages(self) -> int:
         """How many passages there are."""
         return len(self._state[0].passages)
@@ -74,18 +88,28 @@ class KnowledgeBase:
         """All articles, sorted by id."""
         return self._state[0].articles
 
+    def embedded(self) -> Embedded:
+        """All articles and passages with their vectors, to measure on."""
+        now = self._state[0]
+        return Embedded(now.articles, now.passages, np.asarray(now.article_vectors), np.asarray(now.passage_vectors))
+
     def article(self, article_id: str) -> Article | None:
         """One article, or None where there is no such."""
         return next((article for article in self.articles() if article.id == article_id), None)
 
     @classmethod
     def open_snapshot(cls, folder: Path, encoder: Encoder, name: str) -> KnowledgeBase | None:
-        """Open one snapshot and stay with it, or None where it is no longer kept; raises like ``open``."""
+        """Open one snapshot and stay with it, or None where it is no longer kept; raises like ``open``.
+
+        A name as it stands in an answer brings the gate back, too, that the answer was given with.
+        """
+        name, _, gate = name.partition("+")
         nothing = store.empty(encoder.dimension)
         stored = nothing if name == store.EMPTY else store.load_named(folder, name, encoder.fingerprint)
         if stored is None:
             return None
         opened = cls(folder, encoder, stored)
+        opened._gate = load_gate(folder, gate)
         opened._is_pinned = True
         return opened
 
@@ -93,6 +117,8 @@ class KnowledgeBase:
         """Take over what another process has published; True where there was something. One small read."""
         if self._is_pinned:
             return False
+        if (gate := current_gate(self._folder)) != self._gate.name:
+            self._gate = load_gate(self._folder, gate)
         name = store.current_name(self._folder)
         if name is None or name == self.snapshot:
             return False
@@ -168,18 +194,27 @@ class KnowledgeBase:
         audiences: Collection[str] = (PUBLIC,),
         language: str | None = None,
         query_vector: FloatArray | None = None,
+        bar: Bar | None = None,
+        today: date | None = None,
     ) -> Answer | Abstention:
-        """Verbatim, cited words for the audiences, or why there are none."""
+        """Verbatim, cited words for the audiences, or why there are none.
+
+        ``bar`` says how sure an answer must be, by default as the gate has it; an article whose review is overdue
+        ``today`` (UTC) is not answered from.
+        """
         snapshot, retriever = self._state
+        gate = self._gate
+        stamp = f"{snapshot.name}+{gate.name}" if gate.name else snapshot.name
         question = question[:MAX_QUESTION_CHARACTERS].strip()
-        if refusal := _refusal(question, retriever, snapshot.name):
+        if refusal := _refusal(question, retriever, stamp):
             return refusal
         assert retriever is not None  # _refusal has seen to it
         vector = self._vector(question, query_vector)
+        judge = Judge(gate, bar or usual_bar(gate), stamp, today or datetime.now(UTC).date())
 
         def said(to: Collection[str] | None) -> Answer | Abstention:
             ranked = retriever.rank(question, vector, audiences=to, language=language)
-            return reply(retriever, question, vector, ranked, gate=shipped_gate(), snapshot=snapshot.name)
+            return judge.reply(retriever, question, vector, ranked)
 
         public = said(audiences)
         if isinstance(public, Answer) or retriever.audiences <= set(audiences):

@@ -131,6 +131,10 @@ class Retriever:
         """Whether a word stands in hardly any article, as names and error codes do."""
         return self._frequency[word] <= max(3, 0.005 * len(self.articles))
 
+    def knows(self, word: str) -> bool:
+        """Whether a word stands in any article."""
+        return word in self._frequency
+
     @cached_property
     def audiences(self) -> frozenset[str]:
         """All audiences that there are articles for."""

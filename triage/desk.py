@@ -10,9 +10,10 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from kb import Encoder, KnowledgeBase
+from kb import Bar, Encoder, Gate, KnowledgeBase
 from triage.errors import DatasetDamaged, ModelError, ModelMismatch
 from triage.history import History
+from triage.learning.answers import bar_for
 from triage.learning.clearing import clear
 from triage.learning.past import read_past
 from triage.learning.registry import champion
@@ -38,6 +39,7 @@ class Loaded:
     policy: Policy
     clearance: Clearance
     audiences: tuple[str, ...]
+    bar: Bar
     described: tuple[DescribedField, ...] = ()
     past: tuple[PastTickets, ...] = ()
 
@@ -77,6 +79,7 @@ class Desk:
         self._loaded: Loaded | None = None
         self._refusal: str | None = None
         self._described: dict[str, DescribedField] = {}
+        self._gate: Gate | None = None
 
     @property
     def refusal(self) -> str | None:
@@ -98,7 +101,8 @@ class Desk:
         try:
             model_is_new = self._model.refresh()
             policy_is_new = self._policy.refresh()
-            if self._loaded is None or model_is_new or policy_is_new:
+            gate_is_new = self.knowledge.gate is not self._gate
+            if self._loaded is None or model_is_new or policy_is_new or gate_is_new:
                 self._loaded = self._assemble(self._model.value, self._policy.value)
             return self._loaded
         finally:
@@ -165,7 +169,10 @@ class Desk:
         for sentence in doubts(classifier, policy):
             log.warning(sentence)
         past = self._past_of(classifier)
-        return Loaded(self.encoder, self.knowledge, classifier, policy, clearance, self._audiences, described, past)
+        self._gate = self.knowledge.gate
+        bar = bar_for(self._gate, policy.answers)
+        parts = (self.encoder, self.knowledge, classifier, policy, clearance)
+        return Loaded(*parts, self._audiences, bar, described, past)
 
 
 def doubts(classifier: Classifier | None, policy: Policy) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from triage.cli.show import (
     note,
     out,
     print_json,
+    show_citations,
     similar_lines,
     similar_table,
     ticket_table,
@@ -264,7 +265,8 @@ def _cells(row: TicketRow, run: RunRow | None, fields: Sequence[str]) -> list[st
     if run.duplicate_of:
         return [*(decided.get(name, "") for name in fields), f"[dim]a duplicate of {run.duplicate_of}[/]"]
     nearest = answer.nearest[0]["title"] if answer and answer.nearest else None
-    said = answer_cell(answer.citations, answer.probability, nearest) if answer else ""
+    cited = answer.citations if answer and answer.reason is None else []
+    said = answer_cell(cited, answer.probability, nearest) if answer else ""
     return [*(decided.get(name, "") for name in fields), said]
 
 
@@ -293,16 +295,14 @@ def _show_run(run: RunRow, *, titles: bool) -> None:
     for line in similar_lines(similar_of(run), titles=titles):
         out.print(line, soft_wrap=True)
     answer = run.answer
-    if answer is None or not answer.citations:
+    if answer is None or answer.reason is not None:
         out.print(f"[yellow]No answer:[/] {escape((answer.explanation if answer else None) or '')}")
-        return
-    for citation in answer.citations:
-        out.print(escape(citation.text))
-        where = " › ".join([citation.title, *citation.heading_path])
-        out.print(
-            f"  [cyan]— {escape(where)}[/] [dim]{escape(citation.url or citation.article_id)}[/]",
-            soft_wrap=True,
-        )
-    out.print(f"[green]{answer.probability:.0%}[/] probability that this answers the question.")
+        if answer and answer.citations:
+            out.print("[yellow]For an agent to look at:[/]")
+    show_citations(answer.citations if answer else ())
+    if answer and answer.citations:
+        out.print(f"[green]{answer.probability:.0%}[/] probability that this answers the question.")
+    for one in answer.feedback if answer else ():
+        out.print(f"[magenta]{escape(one.author)}[/] said: {one.verdict.replace('_', ' ')} {escape(one.note)}")
     for delivery in run.deliveries:
         out.print(f"[dim]{delivery.channel}: {delivery.state}. {escape(delivery.detail)}[/]")

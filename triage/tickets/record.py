@@ -43,8 +43,7 @@ def record_run(session: Session, ticket_id: str, number: int, assessment: Assess
     session.add_all(_decision(run_id, i, decision) for i, decision in enumerate(assessment.decisions))
     session.add(_answer(run_id, assessment.answer))
     session.flush()
-    if isinstance(assessment.answer, Answer):
-        session.add_all(_citations(run_id, assessment.answer))
+    session.add_all(_citations(run_id, assessment.answer))
     return run_id
 
 
@@ -86,7 +85,9 @@ def _labels(ranked: Sequence[LabelProbability]) -> list[dict[str, object]]:
 
 def _answer(run_id: str, said: Answer | Abstention | Silence) -> AnswerRow:
     if isinstance(said, Answer):
-        return AnswerRow(run_id=run_id, probability=said.probability, snapshot=said.snapshot, nearest=[])
+        return AnswerRow(
+            run_id=run_id, probability=said.probability, explanation=said.basis, snapshot=said.snapshot, nearest=[]
+        )
     return AnswerRow(
         run_id=run_id,
         probability=said.probability,
@@ -97,7 +98,8 @@ def _answer(run_id: str, said: Answer | Abstention | Silence) -> AnswerRow:
     )
 
 
-def _citations(run_id: str, said: Answer) -> list[CitationRow]:
+def _citations(run_id: str, said: Answer | Abstention | Silence) -> list[CitationRow]:
+    cited = said.citations if isinstance(said, Answer) else said.suggestion
     return [
         CitationRow(
             run_id=run_id,
@@ -111,5 +113,5 @@ def _citations(run_id: str, said: Answer) -> list[CitationRow]:
             text=citation.text,
             article_digest=citation.article_digest,
         )
-        for ordinal, citation in enumerate(said.citations)
+        for ordinal, citation in enumerate(cited)
     ]

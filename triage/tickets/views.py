@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from kb import Abstention, Answer, Citation
-from triage.db.tables import AnswerRow, CorrectionRow, RunRow, TicketRow
+from triage.db.tables import AnswerFeedbackRow, AnswerRow, CorrectionRow, RunRow, TicketRow
 from triage.privacy import mask
 from triage.tickets.model import Assessment, IncomingTicket, LabelOrigin, PastLabel, PastSource, Silence, SimilarTicket
 
@@ -42,6 +42,7 @@ def answer_view(said: Answer | Abstention | Silence) -> Json:
             "answered": True,
             "text": said.text,
             "probability": said.probability,
+            "basis": said.basis,
             "citations": citations_view(said.citations),
             "snapshot": said.snapshot,
         }
@@ -51,6 +52,7 @@ def answer_view(said: Answer | Abstention | Silence) -> Json:
         "explanation": said.explanation,
         "probability": said.probability,
         "nearest": [{"article_id": h.article_id, "title": h.title, "score": h.score} for h in said.nearest],
+        "suggestion": citations_view(said.suggestion),
         "snapshot": said.snapshot,
     }
 
@@ -80,6 +82,7 @@ def run_view(run: RunRow) -> Json:
             for d in run.decisions
         ],
         "answer": stored_answer_view(run.answer) if run.answer else None,
+        "feedback": [feedback_view(one) for one in run.answer.feedback] if run.answer else [],
         "deliveries": [
             _columns(d, "channel", "state", "attempts", "detail", "created_at", "delivered_at") for d in run.deliveries
         ],
@@ -105,18 +108,19 @@ def similar_of(run: RunRow) -> tuple[SimilarTicket, ...]:
 
 def stored_answer_view(row: AnswerRow) -> Json:
     """A stored answer or abstention in the shape of ``answer_view``."""
-    if row.reason is not None:
-        view = _columns(row, "reason", "explanation", "probability", "nearest", "snapshot")
-        return {"answered": False, **view}
     citations = [
         _columns(c, "article_id", "title", "url", "heading_path", "start", "end", "text", "article_digest")
         for c in row.citations
     ]
+    if row.reason is not None:
+        view = _columns(row, "reason", "explanation", "probability", "nearest", "snapshot")
+        return {"answered": False, **view, "suggestion": citations}
     text = "\n\n".join(citation.text for citation in row.citations)
     return {
         "answered": True,
         "text": text,
         "citations": citations,
+        "basis": row.explanation or "",
         **_columns(row, "probability", "snapshot"),
     }
 
@@ -171,3 +175,8 @@ def _columns(row: object, *names: str) -> Json:
 def correction_view(row: CorrectionRow) -> Json:
     """A stored correction, ready for JSON."""
     return _columns(row, "id", "field", "value", "previous", "author", "note", "created_at")
+
+
+def feedback_view(row: AnswerFeedbackRow) -> Json:
+    """What somebody said of an answer, ready for JSON."""
+    return _columns(row, "id", "verdict", "article_id", "author", "note", "created_at")

@@ -80,7 +80,11 @@ class SimilarOut(BaseModel):
 
 
 class AnswerOut(BaseModel):
-    """An answer with its citations, or (``answered`` false) the reason why there is none."""
+    """An answer with its citations, or (``answered`` false) the reason why there is none.
+
+    ``basis`` says what lets the probability of an answer suffice; ``suggestion`` are words for agents to look at. With
+    the reason ``several``, ``nearest`` are the articles to choose from.
+    """
 
     model_config = shown(examples.ANSWER, examples.ABSTENTION)
 
@@ -92,6 +96,8 @@ class AnswerOut(BaseModel):
     reason: str | None = None
     explanation: str | None = None
     nearest: list[NearestOut] | None = None
+    basis: str | None = None
+    suggestion: list[CitationOut] | None = None
 
 
 class ProvenanceOut(BaseModel):
@@ -135,6 +141,19 @@ class DeliveryOut(BaseModel):
     delivered_at: datetime | None
 
 
+class FeedbackOut(BaseModel):
+    """What somebody said of an answer."""
+
+    model_config = shown(examples.FEEDBACK)
+
+    id: str
+    verdict: str
+    article_id: str | None
+    author: str
+    note: str
+    created_at: datetime
+
+
 class RunOut(BaseModel):
     """One pass over a ticket."""
 
@@ -148,6 +167,7 @@ class RunOut(BaseModel):
     similar: list[SimilarOut]
     decisions: list[DecisionOut]
     answer: AnswerOut | None
+    feedback: list[FeedbackOut]
     deliveries: list[DeliveryOut]
     provenance: ProvenanceOut
 
