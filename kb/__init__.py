@@ -1,6 +1,6 @@
 """The knowledge base: articles in, cited passages out. It knows nothing of tickets."""
 
-from kb.answering import Bar, usual_bar
+from kb.answering import NEVER, Bar, usual_bar
 from kb.articles import (
     Abstention,
     AbstentionReason,
@@ -26,7 +26,7 @@ from kb.errors import (
 )
 from kb.evaluation import embed_articles, evaluate_retrieval
 from kb.gating import Checked as GateChecked
-from kb.gating import Gate
+from kb.gating import Gate, shipped_gate
 from kb.kept import KeptSnapshot, kept_snapshots
 from kb.knowledge import KnowledgeBase
 from kb.sources.judged import JudgedQuery, read_questions
@@ -36,6 +36,7 @@ from kb.trials import Trial, ask_all, ask_both_ways, fit_on, outcomes
 from kb.vectors import GrowingIndex
 
 __all__ = [
+    "NEVER",
     "Abstention",
     "AbstentionReason",
     "Answer",
@@ -78,5 +79,6 @@ __all__ = [
     "read_judged_articles",
     "read_judged_queries",
     "read_questions",
+    "shipped_gate",
     "usual_bar",
 ]

@@ -25,6 +25,7 @@ from kb.retrieval import Ranked, Retriever
 NEAREST = 3
 # An agent looks twice: words that answer one question of two are worth showing to one.
 SUGGEST_AT = 0.5
+# More than any probability.
 NEVER = 2.0
 # An answer grows over the passages that follow until this many characters: about one screen of a chat.
 ANSWER_CHARACTERS = 1_200
@@ -108,9 +109,10 @@ class Judge:
             return AbstentionReason.SEVERAL, (
                 f"Several articles may answer this: with a probability of {among:.0%} one of the first {several} does."
             )
+        asked_for = f"{self.bar.give:.0%} is asked for." if self.bar.give < NEVER else self.bar.basis
         return AbstentionReason.NOT_SURE, (
-            f"The nearest article, “{first.title}”, answers this with a probability of {probability:.0%} only; "
-            f"{self.bar.give:.0%} is asked for."
+            f"The nearest article, “{first.title}”, answers this with a probability of {probability:.0%} only. "
+            f"{asked_for}"
         )
 
 

@@ -77,13 +77,37 @@ def ask_both_ways(
     return trials
 
 
-def fit_on(trials: Sequence[Trial], *, names: Sequence[str] = OWN, threshold: float = 1.0) -> Gate:
-    """A gate, and within it the one for a choice of three, fitted on these trials and checked on them out of fold."""
+def fit_on(
+    trials: Sequence[Trial], *, names: Sequence[str] = OWN, threshold: float = 1.0, usual: Gate | None = None
+) -> Gate:
+    """A gate, and within it the one for a choice of three, fitted on these trials and checked on them out of fold.
+
+    Where the ``usual`` gate says more about them (log loss), it is taken and checked on them: few questions teach less
+    than it knows. It must not have been fitted on them.
+    """
     right, among = outcomes(trials)
-    seen = [trial.features for trial in trials]
-    one = replace(fit_gate(seen, right, names=names, threshold=threshold), checked=_checked(trials, right, names))
-    three = fit_gate(seen, among, names=names, threshold=threshold)
-    return replace(one, among=replace(three, checked=_checked(trials, among, names)))
+    own, three = _fitted(trials, right, names, threshold), _fitted(trials, among, names, threshold)
+    if usual is not None:
+        own = _better(trials, own, usual, right)
+        three = _better(trials, three, usual.among or three, among)
+    return replace(own, among=three)
+
+
+def _fitted(trials: Sequence[Trial], right: Flags, names: Sequence[str], threshold: float) -> Gate:
+    gate = fit_gate([trial.features for trial in trials], right, names=names, threshold=threshold)
+    return replace(gate, checked=_checked(trials, right, names))
+
+
+def _better(trials: Sequence[Trial], own: Gate, usual: Gate, right: Flags) -> Gate:
+    said = Checked(usual.probabilities([trial.features for trial in trials]), right)
+    if _log_loss(said) < _log_loss(own.checked):
+        return replace(usual, checked=said, among=None)
+    return own
+
+
+def _log_loss(checked: Checked) -> float:
+    said = np.clip(np.where(checked.right, checked.probability, 1 - checked.probability), 1e-12, 1)
+    return float(-np.log(said).mean())
 
 
 def outcomes(trials: Sequence[Trial]) -> tuple[Flags, Flags]:

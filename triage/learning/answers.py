@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from kb import (
+    NEVER,
     Bar,
     Encoder,
     Gate,
@@ -25,13 +26,12 @@ from kb import (
     outcomes,
     read_judged_articles,
     read_judged_queries,
+    shipped_gate,
     usual_bar,
 )
 from triage.errors import BadInput
 from triage.policy import AnswerPolicy
 from triage.understand.certificate import Certificate, Evidence, Promise, Shortfall, certify, looks_at, lower_bound
-
-NEVER = 2.0
 
 
 def bar_for(gate: Gate, policy: AnswerPolicy) -> Bar:
@@ -68,7 +68,7 @@ def calibrate(knowledge: KnowledgeBase, judged: Sequence[JudgedQuery], encoder: 
             f"own needs {FEWEST_QUERIES}. Until then the one that ships is used, which is conservative."
         )
     trials = ask_both_ways(base, [query for query in judged if query in known or not query.relevant], encoder)
-    return replace(fit_on(trials), date=datetime.now(UTC).isoformat(timespec="seconds"))
+    return replace(fit_on(trials, usual=shipped_gate()), date=datetime.now(UTC).isoformat(timespec="seconds"))
 
 
 def certify_answers(

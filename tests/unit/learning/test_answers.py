@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from kb import Article, Gate, GateChecked, JudgedQuery, KnowledgeBase
+from kb import NEVER, Article, Gate, GateChecked, JudgedQuery, KnowledgeBase
 from kb.gating import shipped_gate
 from tests.unit.kb.doubles import WordEncoder
 from triage.errors import BadInput
-from triage.learning.answers import NEVER, auroc, bar_for, calibrate, lowest_threshold
+from triage.learning.answers import auroc, bar_for, calibrate, lowest_threshold
 from triage.policy import AnswerPolicy
 
 
