@@ -82,8 +82,7 @@ class Judge:
     def reply(self, retriever: Retriever, query: str, vector: FloatArray, ranked: Ranked) -> Answer | Abstention:
         """The answer that the first article gives, or why there is none."""
         if not len(ranked):
-            explanation = "The knowledge base holds nothing on this."
-            return Abstention(AbstentionReason.NOTHING_FOUND, explanation, None, (), self.snapshot)
+            return self.nothing_found()
         seen = features(retriever, query, ranked)
         probability = self.gate.probability(seen)
         row = int(ranked.rows[0])
@@ -94,6 +93,11 @@ class Judge:
         suggestion = (answer_span(retriever, row, vector),) if probability >= self.bar.suggest else ()
         nearest = hits(retriever, ranked, NEAREST)
         return Abstention(reason, explanation, probability, nearest, self.snapshot, suggestion)
+
+    def nothing_found(self) -> Abstention:
+        """There is no article that could answer."""
+        explanation = "The knowledge base holds nothing on this."
+        return Abstention(AbstentionReason.NOTHING_FOUND, explanation, None, (), self.snapshot)
 
     def _why_not(
         self, retriever: Retriever, ranked: Ranked, seen: Features, probability: float

@@ -40,6 +40,28 @@ MAX_QUESTION_CHARACTERS = 20_000
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
+class _State:
+    """A snapshot with what searches it: one retriever for each set of audiences that has asked.
+
+    Such a retriever knows only the articles of its audiences, so that whoever may not see an article gets what a
+    knowledge base without it would say: the frequencies of words and the candidates depend on it, too.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.audiences = frozenset(article.audience for article in snapshot.articles)
+        self._lock = threading.Lock()
+        self._views: dict[frozenset[str], Retriever | None] = {}
+
+    def view(self, audiences: Collection[str] | None = None) -> Retriever | None:
+        """What these audiences may search, by default all; None where there is nothing."""
+        wanted = self.audiences if audiences is None else self.audiences.intersection(audiences)
+        with self._lock:
+            if wanted not in self._views:
+                self._views[wanted] = _retriever(self.snapshot, wanted if wanted < self.audiences else None)
+            return self._views[wanted]
+
+
 class KnowledgeBase:
     """Articles on disk, searched in memory. Safe to use from several threads and processes.
 
@@ -50,7 +72,7 @@ class KnowledgeBase:
         self._folder = folder
         self._encoder = encoder
         self._lock = threading.Lock()
-        self._state = (snapshot, _retriever(snapshot))
+        self._state = _state(snapshot)
         self._is_pinned = False
         self._gate = load_gate(folder, current_gate(folder))
 
@@ -67,7 +89,7 @@ class KnowledgeBase:
     @property
     def snapshot(self) -> str:
         """The name of the snapshot that is searched."""
-        return self._state[0].name
+        return self._state.snapshot.name
 
     @property
     def gate(self) -> Gate:
@@ -82,15 +104,15 @@ class KnowledgeBase:
     @property
     def passages(self) -> int:
         """How many passages there are."""
-        return len(self._state[0].passages)
+        return len(self._state.snapshot.passages)
 
     def articles(self) -> Sequence[Article]:
         """All articles, sorted by id."""
-        return self._state[0].articles
+        return self._state.snapshot.articles
 
     def embedded(self) -> Embedded:
         """All articles and passages with their vectors, to measure on."""
-        now = self._state[0]
+        now = self._state.snapshot
         return Embedded(now.articles, now.passages, np.asarray(now.article_vectors), np.asarray(now.passage_vectors))
 
     def article(self, article_id: str) -> Article | None:
@@ -180,12 +202,12 @@ class KnowledgeBase:
         query_vector: FloatArray | None = None,
     ) -> list[Hit]:
         """The best articles, each once with its best passage, best first; for all audiences unless some are given."""
-        _, retriever = self._state
+        retriever = self._state.view(audiences)
         query = query[:MAX_QUESTION_CHARACTERS].strip()
         if retriever is None or not query:
             return []
         vector = self._vector(query, query_vector)
-        return list(hits(retriever, retriever.rank(query, vector, audiences=audiences, language=language), limit))
+        return list(hits(retriever, retriever.rank(query, vector, language=language), limit))
 
     def answer(
         self,
@@ -202,25 +224,26 @@ class KnowledgeBase:
         ``bar`` says how sure an answer must be, by default as the gate has it; an article whose review is overdue
         ``today`` (UTC) is not answered from.
         """
-        snapshot, retriever = self._state
-        gate = self._gate
-        stamp = f"{snapshot.name}+{gate.name}" if gate.name else snapshot.name
+        state, gate = self._state, self._gate
+        name = state.snapshot.name
+        stamp = f"{name}+{gate.name}" if gate.name else name
         question = question[:MAX_QUESTION_CHARACTERS].strip()
-        if refusal := _refusal(question, retriever, stamp):
+        if refusal := _refusal(question, state, stamp):
             return refusal
-        assert retriever is not None  # _refusal has seen to it
         vector = self._vector(question, query_vector)
         judge = Judge(gate, bar or usual_bar(gate), stamp, today or datetime.now(UTC).date())
 
         def said(to: Collection[str] | None) -> Answer | Abstention:
-            ranked = retriever.rank(question, vector, audiences=to, language=language)
-            return judge.reply(retriever, question, vector, ranked)
+            view = state.view(to)
+            if view is None:
+                return judge.nothing_found()
+            return judge.reply(view, question, vector, view.rank(question, vector, language=language))
 
         public = said(audiences)
-        if isinstance(public, Answer) or retriever.audiences <= set(audiences):
+        if isinstance(public, Answer) or state.audiences <= set(audiences):
             return public
         anybody = said(None)
-        cited = self._audience_cited(snapshot, anybody)
+        cited = self._audience_cited(state.snapshot, anybody)
         if cited is not None and cited not in audiences:
             explanation = "Only articles that are not for this audience answer this; an agent can look them up."
             return replace(public, reason=AbstentionReason.ONLY_INTERNAL, explanation=explanation)
@@ -241,8 +264,8 @@ class KnowledgeBase:
         """What is in force on disk: another process may have published since. The caller holds ``_lock``."""
         if store.current_name(self._folder) not in (None, self.snapshot):
             stored = store.load(self._folder, self._encoder.fingerprint)
-            self._state = (stored, _retriever(stored)) if stored else self._state
-        return self._state[0]
+            self._state = _state(stored) if stored else self._state
+        return self._state.snapshot
 
     def _publish(self, before: Snapshot, articles: Iterable[Article], progress: Progress | None = None) -> int:
         """Put these articles in force; returns how many passages had to be embedded."""
@@ -257,7 +280,7 @@ class KnowledgeBase:
         }
         name = store.publish(self._folder, snapshot, self._encoder.fingerprint, settings)
         snapshot = replace(snapshot, name=name)
-        self._state = (snapshot, _retriever(snapshot))
+        self._state = _state(snapshot)
         return embedded
 
 
@@ -271,14 +294,29 @@ def _check(article: Article) -> None:
         raise SourceUnreadable("The article holds half a surrogate pair, as broken JSON has them. Send it as UTF-8.")
 
 
-def _retriever(snapshot: Snapshot) -> Retriever | None:
-    if not snapshot.passages:
-        return None
-    return Retriever(snapshot.articles, snapshot.passages, snapshot.article_vectors, snapshot.passage_vectors)
+def _state(snapshot: Snapshot) -> _State:
+    """The state of a snapshot, with its search over all articles made at once: the next question finds it ready."""
+    state = _State(snapshot)
+    state.view()
+    return state
 
 
-def _refusal(question: str, retriever: Retriever | None, snapshot: str) -> Abstention | None:
-    if retriever is None:
+def _retriever(snapshot: Snapshot, audiences: Collection[str] | None) -> Retriever | None:
+    """What searches the articles of these audiences, of all where None; None where there are none."""
+    articles, passages = snapshot.articles, snapshot.passages
+    of_articles, of_passages = snapshot.article_vectors, snapshot.passage_vectors
+    if audiences is not None:
+        seen = np.array([article.audience in audiences for article in articles], dtype=np.bool_)
+        ids = {article.id for article, is_seen in zip(articles, seen, strict=True) if is_seen}
+        theirs = np.array([passage.article_id in ids for passage in passages], dtype=np.bool_)
+        articles = tuple(article for article in articles if article.id in ids)
+        passages = tuple(passage for passage in passages if passage.article_id in ids)
+        of_articles, of_passages = of_articles[seen], of_passages[theirs]
+    return Retriever(articles, passages, of_articles, of_passages) if passages else None
+
+
+def _refusal(question: str, state: _State, snapshot: str) -> Abstention | None:
+    if not state.snapshot.passages:
         explanation = "The knowledge base is empty. Fill it with: triage kb sync PATH"
         return Abstention(AbstentionReason.EMPTY_KNOWLEDGE_BASE, explanation, None, (), snapshot)
     if not any(character.isalnum() for character in question):
