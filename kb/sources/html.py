@@ -7,8 +7,10 @@ and what surrounds the article on every page go.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from string import ascii_uppercase
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -32,6 +34,7 @@ _UNCLOSED = {
     "link", "meta", "option", "p", "param", "rp", "rt", "source", "tbody", "td", "tfoot", "th", "thead", "tr", "track",
     "wbr",
 }  # fmt: skip
+_ASCII_LOWER = {ord(letter): letter.lower() for letter in ascii_uppercase}
 _SPACE = re.compile(r"[ \t\r\n\f\xa0]+")
 _BLANKS = re.compile(r"\n{3,}")
 
@@ -87,13 +90,31 @@ def looks_like_html(text: str) -> bool:
 
 
 def _parse(html: str) -> LexborHTMLParser:
-    depth = 0
-    for closing, name in _NESTING.findall(html):
-        if name.lower() not in _UNCLOSED:
-            depth = max(0, depth - 1) if closing else depth + 1
-        if depth > MAX_DEPTH:
-            raise TooDeep(f"its elements are nested more than {MAX_DEPTH} deep")
-    return LexborHTMLParser(html.replace("\0", ""))
+    html = html.replace("\0", "")
+    for begin, end in (("<!--", "-->"), ("<script", "</script"), ("<style", "</style")):
+        html = _without(html, begin, end)
+    depth: Counter[str] = Counter()
+    for closing, name in _NESTING.findall(html.lower()):
+        if closing:
+            depth[name] = max(0, depth[name] - 1)
+        elif name not in _UNCLOSED:
+            depth[name] += 1
+            if depth.total() > MAX_DEPTH:
+                raise TooDeep(f"its elements are nested more than {MAX_DEPTH} deep")
+    return LexborHTMLParser(html)
+
+
+def _without(html: str, begin: str, end: str) -> str:
+    """The page without what stands between the marks; without an end it is the rest, as in browsers."""
+    lower = html.translate(_ASCII_LOWER)  # of other letters the small one may be longer
+    kept, position = [], 0
+    while (start := lower.find(begin, position)) >= 0:
+        kept.append(html[position:start])
+        found = lower.find(end, start + len(begin))
+        if found < 0:
+            return "".join(kept)
+        position = found + len(end)
+    return "".join([*kept, html[position:]])
 
 
 def _main(tree: LexborHTMLParser) -> LexborNode | None:

@@ -1,5 +1,6 @@
+import io
 import shutil
-import sys
+import zipfile
 from datetime import date
 from pathlib import Path
 
@@ -90,11 +91,8 @@ def test_zip_bomb_that_lies_about_its_size_is_refused() -> None:
 
 def test_entities_that_multiply_are_refused() -> None:
     steps = "".join(f'<!ENTITY e{i} "{f"&e{i - 1};" * 10}">' for i in range(1, 12))
-    bomb = docx("").replace(b"", b"")
+    bomb = docx("")
     hostile = f'<?xml version="1.0"?><!DOCTYPE d [<!ENTITY e0 "lol">{steps}]><d>&e11;</d>'.encode()
-    import io
-    import zipfile
-
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(bomb)) as old, zipfile.ZipFile(out, "w") as new:
         for name in old.namelist():
@@ -126,15 +124,13 @@ def test_html_is_read_as_it_is_shown(tmp_path: Path) -> None:
     assert (article.links, article.anchors) == (("../wifi.html#keys",), ("top",))
 
 
-@pytest.mark.parametrize("element", ["div", "b", "table", "ul", "span"])
+@pytest.mark.parametrize("element", ["div", "b", "table", "ul", "span", "div></b", "p><i"])
 def test_html_nested_without_end_is_refused_at_once(element: str) -> None:
     with pytest.raises(TooDeep):
         read_page(f"<{element}>" * 100_000 + "x")
 
 
-@pytest.mark.parametrize(
-    "piece", ["<p>", "<li>a", "<td>", "<br>", "<", "<!--", "<a href=", "</div>", "&amp;", "<p><b>x</b>"]
-)
+@pytest.mark.parametrize("piece", ["<p>", "<li>a", "<td>", "<br>", "<", "<!--", "</div>", "&amp;", "<p><b>x</b>"])
 def test_megabyte_of_broken_html_is_read_in_seconds(piece: str) -> None:
     readable_html(piece * (1_000_000 // len(piece)))
 
