@@ -19,13 +19,21 @@ Progress = Callable[[int, int], None]
 PUBLIC = "public"
 INTERNAL = "internal"
 
+# What an article was before it came here.
+ARTICLE = "article"
+SOLVED = "solved"
+MACRO = "macro"
+KINDS = (ARTICLE, SOLVED, MACRO)
+
 
 @dataclass(frozen=True, slots=True)
 class Article:
     """An article; ``text`` is readable Markdown, and every offset of the knowledge base counts its characters.
 
-    ``audience`` is ``public``, ``internal`` or the name of a group; ``source`` is ``api`` or the folder it was
-    synced from, and only a sync of that folder takes it away again.
+    ``audience`` is ``public``, ``internal`` or the name of a group; ``source`` is ``api`` or the folder or file it
+    was synced from, and only a sync of that takes it away again. ``kind`` is ``article``, ``solved`` (a past ticket
+    and its resolution) or ``macro`` (a reply template). ``links`` are the relative targets in it, as written, and
+    ``anchors`` the places it names besides its headings; both are for ``lint``, since the text holds neither.
     """
 
     id: str
@@ -38,6 +46,10 @@ class Article:
     review_by: date | None = None
     tags: tuple[str, ...] = ()
     source: str = "api"
+    kind: str = ARTICLE
+    product: str | None = None
+    links: tuple[str, ...] = ()
+    anchors: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:

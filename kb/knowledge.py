@@ -31,7 +31,8 @@ from kb.errors import SourceUnreadable
 from kb.evaluation import Embedded
 from kb.gating import Gate, current_gate, keep_gate, load_gate
 from kb.retrieval import LEXICAL_WEIGHT, Retriever
-from kb.sources.folder import MAX_BYTES, read_folder
+from kb.sources import read_source
+from kb.sources.folder import MAX_BYTES
 from kb.store import Snapshot
 from kb.vectors import kind_for
 
@@ -149,12 +150,12 @@ class KnowledgeBase:
         return True
 
     def sync(self, source: Path, *, rebuild: bool = False, progress: Progress | None = None) -> SyncReport:
-        """Make the articles of a folder those of the knowledge base; only what has changed is embedded.
+        """Make the articles of a folder or file those of the knowledge base; only what has changed is embedded.
 
         Articles that came from elsewhere stay. A rebuild embeds everything anew, also what another encoder made;
-        after a damage it loses what came from elsewhere. Raises ``SourceUnreadable`` where there is no such folder.
+        after a damage it loses what came from elsewhere. Raises ``SourceUnreadable`` where there is no such source.
         """
-        read, problems = read_folder(source)
+        read, problems = read_source(source)
         name = source.resolve().name
         with self._lock, store.alone(self._folder):
             before = store.empty(self._encoder.dimension) if rebuild else self._latest()
