@@ -27,7 +27,7 @@ from kb.articles import (
 from kb.chunking import LONGEST, article_text, passage_text, split
 from kb.embedding import Encoder
 from kb.errors import SourceUnreadable
-from kb.retrieval import LEXICAL_WEIGHT, Retriever
+from kb.retrieval import Retriever
 from kb.sources.folder import MAX_BYTES, read_folder
 from kb.store import Snapshot
 from kb.vectors import kind_for
@@ -217,7 +217,6 @@ class KnowledgeBase:
         snapshot, embedded = _embedded(before, wanted, self._encoder, progress)
         settings = {
             "longest_passage": LONGEST,
-            "lexical_weight": LEXICAL_WEIGHT,
             "index": kind_for(len(snapshot.passages)),
         }
         name = store.publish(self._folder, snapshot, self._encoder.fingerprint, settings)
