@@ -92,6 +92,7 @@ class Overlap:
         table = np.zeros(len(self._frequency), dtype=np.int32)
         terms: dict[str, int] = {}
         order: list[int] = []
+        numbers: list[int] = []
         for place, language in enumerate(self._languages):
             for position, word in enumerate(stems(query, language)):
                 if not place:
@@ -99,7 +100,8 @@ class Overlap:
                 number = _numbers.get(word, len(table))
                 if number < len(table) and not table[number] and position < len(order):
                     table[number] = order[position] + 1
-        known = np.flatnonzero(table)
+                    numbers.append(number)
+        known = np.array(numbers, dtype=np.int64)
         frequency = np.bincount(table[known] - 1, weights=self._frequency[known], minlength=len(terms))
         rarity = _rarity(np.minimum(frequency, len(self._words)), len(self._words))
         return table, rarity, {pair: number for number, pair in enumerate(dict.fromkeys(pairwise(order)))}
@@ -110,8 +112,13 @@ VIEWS = ("body", "pairs", "title", "title_asked_for", "asked_in_title", "asked_i
 
 @lru_cache(REMEMBERED)
 def _numbered(text: str, language: str) -> WordIds:
+    return np.array([_number(word) for word in stems(text, language)], dtype=np.int32)
+
+
+def _number(word: str) -> int:
+    known = _numbers.get(word)
     # setdefault is one step for other threads too; a number that goes unused does no harm.
-    return np.array([_numbers.setdefault(word, next(_next)) for word in stems(text, language)], dtype=np.int32)
+    return _numbers.setdefault(word, next(_next)) if known is None else known
 
 
 def _joined(parts: Sequence[WordIds]) -> WordIds:
@@ -133,7 +140,7 @@ def _counted(
 ) -> tuple[Scores, Scores]:
     """How often each of c texts has each term (c, t), and each pair of terms side by side (c, p)."""
     found = table[_joined(texts)]
-    places = np.flatnonzero(found)
+    places = np.flatnonzero(found != 0)  # five times as quick as of the numbers themselves
     term = found[places] - 1
     text = np.searchsorted(np.cumsum([len(one) for one in texts]), places, side="right")
     counts = np.bincount(text * terms + term, minlength=len(texts) * terms).reshape(len(texts), terms)

@@ -196,11 +196,13 @@ class Retriever:
 
     def _best_passages(self, rows: npt.NDArray[np.int64], vector: FloatArray) -> tuple[npt.NDArray[np.int64], Scores]:
         """The best passage of each article, and its cosine; all cosines come from one product."""
-        starts, ends = self._first[rows], self._first[rows + 1]
-        numbers = np.concatenate([np.arange(start, end) for start, end in zip(starts, ends, strict=True)])
+        starts, counts = self._first[rows], self._first[rows + 1] - self._first[rows]
+        offsets = np.cumsum(counts) - counts
+        owner = np.repeat(np.arange(len(rows)), counts)
+        numbers = np.arange(len(owner)) + (starts - offsets)[owner]
         cosines = (self._passage_vectors[numbers] @ vector).astype(np.float64)
-        offsets = np.concatenate([[0], np.cumsum(ends - starts)])
-        best = np.array([start + cosines[start:end].argmax() for start, end in pairwise(offsets)], dtype=np.int64)
+        # Sorted by article, then from the best: the first of each article is its best, of equals the earlier.
+        best = np.lexsort((-cosines, owner))[offsets]
         return numbers[best], cosines[best]
 
 
