@@ -19,6 +19,7 @@ from kb.errors import SourceUnreadable
 Scores = npt.NDArray[np.float64]
 
 FILE = "fusion.json"
+KEPT = "fusion"  # folder of all weights that were ever in force, by digest
 # Cosines: each stretched to 0..1 over the candidates of a query, since their level differs by query and encoder.
 STRETCHED = ("article", "passage", "company")
 # Words: as they are, since a short question has little to go by and must not be stretched to say much. A tenth of a
@@ -79,20 +80,25 @@ def shipped_fusion() -> Fusion:
     return _parsed(json.loads(files("kb").joinpath(FILE).read_text(encoding="utf-8")))
 
 
-def load_fusion(folder: Path) -> Fusion:
+def load_fusion(folder: Path, digest: str | None = None) -> Fusion:
     """The weights tuned for the knowledge base in a folder, or those that ship where there are none.
 
-    Raises ``SourceUnreadable`` where the file has been altered.
+    With a ``digest`` those of that digest, in force or not: what decided once can decide again. Raises
+    ``SourceUnreadable`` where the file has been altered, or where weights of the digest are not kept.
     """
-    path = folder / FILE
+    if digest == shipped_fusion().digest:
+        return shipped_fusion()
+    path = folder / KEPT / f"{digest}.json" if digest else folder / FILE
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         fusion = _parsed(stored)
-        if stored["digest"] != fusion.digest:
+        if stored["digest"] != fusion.digest or digest not in (None, fusion.digest):
             raise ValueError("altered")
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if digest:
+            raise SourceUnreadable(f"The weights {digest} of the ranking are no longer kept.") from error
         return shipped_fusion()
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SourceUnreadable(
             f"{path} is damaged or was altered by hand. Remove it, or run: triage kb tune --queries FILE"
         ) from error
@@ -100,11 +106,18 @@ def load_fusion(folder: Path) -> Fusion:
 
 
 def save_fusion(folder: Path, fusion: Fusion, figures: Mapping[str, object]) -> None:
-    """Put tuned weights and the figures they were kept for in force, in one step."""
+    """Put tuned weights, and the figures they were kept for, in force in one step; older ones stay readable."""
     stored = {"digest": fusion.digest, "weights": fusion.named(), "figures": dict(figures)}
-    scratch = folder / f".{FILE}-{os.getpid()}"
-    scratch.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
-    os.replace(scratch, folder / FILE)
+    (folder / KEPT).mkdir(parents=True, exist_ok=True)
+    for path in (folder / KEPT / f"{fusion.digest}.json", folder / FILE):
+        scratch = path.with_name(f".{path.name}-{os.getpid()}")
+        scratch.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
+        os.replace(scratch, path)
+
+
+def use_shipped(folder: Path) -> None:
+    """Take tuned weights out of force."""
+    (folder / FILE).unlink(missing_ok=True)
 
 
 def _parsed(stored: Mapping[str, Mapping[str, float]]) -> Fusion:

@@ -27,9 +27,12 @@ from kb.articles import (
 from kb.chunking import LONGEST, article_text, passage_text, split
 from kb.embedding import Encoder
 from kb.errors import SourceUnreadable
+from kb.fusion import Fusion, load_fusion, save_fusion, use_shipped
 from kb.retrieval import Retriever
 from kb.sources.folder import MAX_BYTES, read_folder
+from kb.sources.judged import JudgedQuery
 from kb.store import Snapshot
+from kb.tuning import Tuning, tune
 from kb.vectors import kind_for
 
 # A question is cut here before it is searched for: what follows is a log or a quoted history.
@@ -47,7 +50,8 @@ class KnowledgeBase:
         self._folder = folder
         self._encoder = encoder
         self._lock = threading.Lock()
-        self._state = (snapshot, _retriever(snapshot))
+        self._fusion = load_fusion(folder)
+        self._state = (snapshot, _retriever(snapshot, self._fusion))
         self._is_pinned = False
 
     @classmethod
@@ -64,6 +68,11 @@ class KnowledgeBase:
     def snapshot(self) -> str:
         """The name of the snapshot that is searched."""
         return self._state[0].name
+
+    @property
+    def fusion(self) -> str:
+        """The digest of the weights that rank its articles."""
+        return self._fusion.digest
 
     @property
     def passages(self) -> int:
@@ -144,6 +153,25 @@ class KnowledgeBase:
                 self._publish(before, others)
             return len(others) < len(before.articles)
 
+    def tune(self, queries: Sequence[JudgedQuery], *, progress: Progress | None = None) -> Tuning:
+        """Learn the weights of the ranking from this knowledge base's own judged queries, and use them where they
+        rank unseen queries no worse than those that ship. What is open elsewhere takes them up when it is opened anew.
+
+        Raises ``SourceUnreadable`` where too few queries name an article of the knowledge base.
+        """
+        _, retriever = self._state
+        if retriever is None:
+            raise SourceUnreadable("The knowledge base is empty. Fill it with: triage kb sync PATH")
+        tuning = tune(retriever, queries, self._encoder, progress=progress)
+        with self._lock, store.alone(self._folder):
+            if tuning.is_kept:
+                save_fusion(self._folder, tuning.fusion, tuning.figures())
+            else:
+                use_shipped(self._folder)
+            self._fusion = load_fusion(self._folder)
+            self._state = (self._latest(), _retriever(self._latest(), self._fusion))
+        return tuning
+
     def search(
         self,
         query: str,
@@ -206,7 +234,7 @@ class KnowledgeBase:
         """What is in force on disk: another process may have published since. The caller holds ``_lock``."""
         if store.current_name(self._folder) not in (None, self.snapshot):
             stored = store.load(self._folder, self._encoder.fingerprint)
-            self._state = (stored, _retriever(stored)) if stored else self._state
+            self._state = (stored, _retriever(stored, self._fusion)) if stored else self._state
         return self._state[0]
 
     def _publish(self, before: Snapshot, articles: Iterable[Article], progress: Progress | None = None) -> int:
@@ -221,7 +249,7 @@ class KnowledgeBase:
         }
         name = store.publish(self._folder, snapshot, self._encoder.fingerprint, settings)
         snapshot = replace(snapshot, name=name)
-        self._state = (snapshot, _retriever(snapshot))
+        self._state = (snapshot, _retriever(snapshot, self._fusion))
         return embedded
 
 
@@ -235,10 +263,12 @@ def _check(article: Article) -> None:
         raise SourceUnreadable("The article holds half a surrogate pair, as broken JSON has them. Send it as UTF-8.")
 
 
-def _retriever(snapshot: Snapshot) -> Retriever | None:
+def _retriever(snapshot: Snapshot, fusion: Fusion) -> Retriever | None:
     if not snapshot.passages:
         return None
-    return Retriever(snapshot.articles, snapshot.passages, snapshot.article_vectors, snapshot.passage_vectors)
+    return Retriever(
+        snapshot.articles, snapshot.passages, snapshot.article_vectors, snapshot.passage_vectors, fusion=fusion
+    )
 
 
 def _refusal(question: str, retriever: Retriever | None, snapshot: str) -> Abstention | None:

@@ -98,7 +98,7 @@ def stemmer_language(language: str | None) -> str:
 def stems(text: str, language: str) -> list[str]:
     """The words of a text in order, lower case, without accents, stemmed; ``language`` has a stemmer."""
     with _stemming:
-        return list(_shared_analyzer(language).analyze(text))
+        return list(_shared_analyzer(language).analyze(text.encode("utf-8", "replace").decode("utf-8")))
 
 
 _stemming = threading.Lock()
