@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from kb.articles import Article, FloatArray, Passage, Progress
 from kb.chunking import article_text, passage_text, split
 from kb.embedding import Encoder
+from kb.fusion import Fusion
 from kb.retrieval import Retriever
 from kb.sources.judged import read_articles, read_queries
 
@@ -56,23 +58,37 @@ def evaluate_retrieval(
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """Articles with their p passages and the vectors of both: (a, d) and (p, d)."""
+    """Articles with their p passages and the vectors of both: (a, d) and (p, d); without ``fusion`` the one that ships
+    ranks them."""
 
     articles: Sequence[Article]
     passages: Sequence[Passage]
     article_vectors: FloatArray
     passage_vectors: FloatArray
+    fusion: Fusion | None = None
+
+    def part_without(self, article_ids: Collection[str]) -> Embedded:
+        """All but these articles."""
+        if not article_ids:
+            return self
+        kept = np.array([article.id not in article_ids for article in self.articles], dtype=np.bool_)
+        theirs = np.array([passage.article_id not in article_ids for passage in self.passages], dtype=np.bool_)
+        return Embedded(
+            tuple(compress(self.articles, kept)),
+            tuple(compress(self.passages, theirs)),
+            self.article_vectors[kept],
+            self.passage_vectors[theirs],
+            self.fusion,
+        )
 
     def without(self, article_ids: Collection[str]) -> Retriever:
         """A retriever over all articles but these, as if they had never been there."""
-        kept = np.array([article.id not in article_ids for article in self.articles])
-        theirs = np.array([passage.article_id not in article_ids for passage in self.passages])
-        return Retriever(
-            [article for article in self.articles if article.id not in article_ids],
-            [passage for passage in self.passages if passage.article_id not in article_ids],
-            self.article_vectors[kept],
-            self.passage_vectors[theirs],
-        )
+        return self.part_without(article_ids).retriever()
+
+    def retriever(self) -> Retriever:
+        """A retriever over the articles."""
+        vectors = self.article_vectors, self.passage_vectors
+        return Retriever(self.articles, self.passages, *vectors, fusion=self.fusion)
 
 
 def embed_articles(articles: Sequence[Article], encoder: Encoder, *, progress: Progress | None = None) -> Embedded:
@@ -87,7 +103,7 @@ def embed_articles(articles: Sequence[Article], encoder: Encoder, *, progress: P
 
 def index_articles(articles: Sequence[Article], encoder: Encoder, *, progress: Progress | None = None) -> Retriever:
     """A retriever over articles that are kept nowhere."""
-    return embed_articles(articles, encoder, progress=progress).without(())
+    return embed_articles(articles, encoder, progress=progress).retriever()
 
 
 def score(relevant: Sequence[Mapping[str, int]], found: Sequence[Sequence[str]]) -> dict[str, float]:

@@ -14,6 +14,7 @@ import numpy as np
 from kb import store
 from kb.answering import Bar, Judge, hits, usual_bar
 from kb.articles import (
+    MACRO,
     PUBLIC,
     Abstention,
     AbstentionReason,
@@ -29,11 +30,14 @@ from kb.chunking import LONGEST, article_text, passage_text, split
 from kb.embedding import Encoder
 from kb.errors import SourceUnreadable
 from kb.evaluation import Embedded
-from kb.gating import Gate, current_gate, keep_gate, load_gate
-from kb.retrieval import LEXICAL_WEIGHT, Retriever
+from kb.fusion import Fusion, load_fusion, save_fusion, shipped_fusion, use_shipped
+from kb.gating import Gate, current_gate, drop_gate, keep_gate, load_gate
+from kb.retrieval import Retriever
 from kb.sources import read_source
 from kb.sources.folder import MAX_BYTES
+from kb.sources.judged import JudgedQuery
 from kb.store import Snapshot
+from kb.tuning import Tuning, tune
 from kb.vectors import kind_for
 
 # A question is cut here before it is searched for: what follows is a log or a quoted history.
@@ -48,8 +52,9 @@ class _State:
     knowledge base without it would say: the frequencies of words and the candidates depend on it, too.
     """
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, fusion: Fusion) -> None:
         self.snapshot = snapshot
+        self.fusion = fusion
         self.audiences = frozenset(article.audience for article in snapshot.articles)
         self._lock = threading.Lock()
         self._views: dict[frozenset[str], Retriever | None] = {}
@@ -59,7 +64,8 @@ class _State:
         wanted = self.audiences if audiences is None else self.audiences.intersection(audiences)
         with self._lock:
             if wanted not in self._views:
-                self._views[wanted] = _retriever(self.snapshot, wanted if wanted < self.audiences else None)
+                part = _part_for(self.snapshot, self.fusion, wanted)
+                self._views[wanted] = part.retriever() if part.passages else None
             return self._views[wanted]
 
 
@@ -73,7 +79,8 @@ class KnowledgeBase:
         self._folder = folder
         self._encoder = encoder
         self._lock = threading.Lock()
-        self._state = _state(snapshot)
+        self._fusion = load_fusion(folder)
+        self._state = _state(snapshot, self._fusion)
         self._is_pinned = False
         self._gate = load_gate(folder, current_gate(folder))
 
@@ -103,6 +110,11 @@ class KnowledgeBase:
         return self._gate.name
 
     @property
+    def fusion(self) -> str:
+        """The digest of the weights that rank its articles."""
+        return self._fusion.digest
+
+    @property
     def passages(self) -> int:
         """How many passages there are."""
         return len(self._state.snapshot.passages)
@@ -112,9 +124,8 @@ class KnowledgeBase:
         return self._state.snapshot.articles
 
     def embedded(self) -> Embedded:
-        """All articles and passages with their vectors, to measure on."""
-        now = self._state.snapshot
-        return Embedded(now.articles, now.passages, np.asarray(now.article_vectors), np.asarray(now.passage_vectors))
+        """All that answers may come from, with its vectors, to measure on."""
+        return _part_for(self._state.snapshot, self._state.fusion, self._state.audiences)
 
     def article(self, article_id: str) -> Article | None:
         """One article, or None where there is no such."""
@@ -126,13 +137,16 @@ class KnowledgeBase:
 
         A name as it stands in an answer brings the gate back, too, that the answer was given with.
         """
-        name, _, gate = name.partition("+")
+        name, *made_with = name.split("+")
         nothing = store.empty(encoder.dimension)
         stored = nothing if name == store.EMPTY else store.load_named(folder, name, encoder.fingerprint)
         if stored is None:
             return None
         opened = cls(folder, encoder, stored)
-        opened._gate = load_gate(folder, gate)
+        marks = {part[:1]: part[1:] for part in made_with}
+        opened._gate = load_gate(folder, marks.get("g", ""))
+        opened._fusion = load_fusion(folder, marks["f"]) if "f" in marks else shipped_fusion()
+        opened._state = _state(stored, opened._fusion)
         opened._is_pinned = True
         return opened
 
@@ -141,7 +155,9 @@ class KnowledgeBase:
         if self._is_pinned:
             return False
         if (gate := current_gate(self._folder)) != self._gate.name:
-            self._gate = load_gate(self._folder, gate)
+            with self._lock:
+                self._take_up(gate)
+                self._state = _state(self._state.snapshot, self._fusion)
         name = store.current_name(self._folder)
         if name is None or name == self.snapshot:
             return False
@@ -193,6 +209,26 @@ class KnowledgeBase:
                 self._publish(before, others)
             return len(others) < len(before.articles)
 
+    def tune(self, queries: Sequence[JudgedQuery], *, progress: Progress | None = None) -> Tuning:
+        """Learn the weights of the ranking from this knowledge base's own judged queries, and use them where they
+        rank unseen queries no worse than those that ship. A gate of its own is dropped: it knows another ranking.
+
+        Raises ``SourceUnreadable`` where too few queries name an article of the knowledge base.
+        """
+        retriever = self._state.view()
+        if retriever is None:
+            raise SourceUnreadable("The knowledge base is empty. Fill it with: triage kb sync PATH")
+        tuning = tune(retriever, queries, self._encoder, progress=progress)
+        with self._lock, store.alone(self._folder):
+            if tuning.is_kept:
+                save_fusion(self._folder, tuning.fusion, tuning.figures())
+            else:
+                use_shipped(self._folder)
+            drop_gate(self._folder)
+            self._take_up("")
+            self._state = _state(self._latest(), self._fusion)
+        return tuning
+
     def search(
         self,
         query: str,
@@ -226,8 +262,9 @@ class KnowledgeBase:
         ``today`` (UTC) is not answered from.
         """
         state, gate = self._state, self._gate
-        name = state.snapshot.name
-        stamp = f"{name}+{gate.name}" if gate.name else name
+        marks = [f"+g{gate.name}"] if gate.name else []
+        marks += [f"+f{state.fusion.digest}"] if state.fusion != shipped_fusion() else []
+        stamp = "".join([state.snapshot.name, *marks])
         question = question[:MAX_QUESTION_CHARACTERS].strip()
         if refusal := _refusal(question, state, stamp):
             return refusal
@@ -258,6 +295,11 @@ class KnowledgeBase:
         cited = reply.citations[0].article_id
         return next(article.audience for article in snapshot.articles if article.id == cited)
 
+    def _take_up(self, gate: str) -> None:
+        """Use the weights in force and this gate: a gate goes with the ranking that it was fitted on."""
+        self._fusion = load_fusion(self._folder)
+        self._gate = load_gate(self._folder, gate)
+
     def _vector(self, text: str, given: FloatArray | None) -> FloatArray:
         return self._encoder.encode([text])[0] if given is None else given
 
@@ -265,7 +307,7 @@ class KnowledgeBase:
         """What is in force on disk: another process may have published since. The caller holds ``_lock``."""
         if store.current_name(self._folder) not in (None, self.snapshot):
             stored = store.load(self._folder, self._encoder.fingerprint)
-            self._state = _state(stored) if stored else self._state
+            self._state = _state(stored, self._fusion) if stored else self._state
         return self._state.snapshot
 
     def _publish(self, before: Snapshot, articles: Iterable[Article], progress: Progress | None = None) -> int:
@@ -276,12 +318,11 @@ class KnowledgeBase:
         snapshot, embedded = _embedded(before, wanted, self._encoder, progress)
         settings = {
             "longest_passage": LONGEST,
-            "lexical_weight": LEXICAL_WEIGHT,
             "index": kind_for(len(snapshot.passages)),
         }
         name = store.publish(self._folder, snapshot, self._encoder.fingerprint, settings)
         snapshot = replace(snapshot, name=name)
-        self._state = _state(snapshot)
+        self._state = _state(snapshot, self._fusion)
         return embedded
 
 
@@ -295,25 +336,19 @@ def _check(article: Article) -> None:
         raise SourceUnreadable("The article holds half a surrogate pair, as broken JSON has them. Send it as UTF-8.")
 
 
-def _state(snapshot: Snapshot) -> _State:
+def _state(snapshot: Snapshot, fusion: Fusion) -> _State:
     """The state of a snapshot, with its search over all articles made at once: the next question finds it ready."""
-    state = _State(snapshot)
+    state = _State(snapshot, fusion)
     state.view()
     return state
 
 
-def _retriever(snapshot: Snapshot, audiences: Collection[str] | None) -> Retriever | None:
-    """What searches the articles of these audiences, of all where None; None where there are none."""
+def _part_for(snapshot: Snapshot, fusion: Fusion, audiences: Collection[str]) -> Embedded:
+    """What of a snapshot is for these audiences. Macros are no answers."""
     articles, passages = snapshot.articles, snapshot.passages
-    of_articles, of_passages = snapshot.article_vectors, snapshot.passage_vectors
-    if audiences is not None:
-        seen = np.array([article.audience in audiences for article in articles], dtype=np.bool_)
-        ids = {article.id for article, is_seen in zip(articles, seen, strict=True) if is_seen}
-        theirs = np.array([passage.article_id in ids for passage in passages], dtype=np.bool_)
-        articles = tuple(article for article in articles if article.id in ids)
-        passages = tuple(passage for passage in passages if passage.article_id in ids)
-        of_articles, of_passages = of_articles[seen], of_passages[theirs]
-    return Retriever(articles, passages, of_articles, of_passages) if passages else None
+    whole = Embedded(articles, passages, snapshot.article_vectors, snapshot.passage_vectors, fusion)
+    others = {one.id for one in articles if one.audience not in audiences or one.kind == MACRO}
+    return whole.part_without(others)
 
 
 def _refusal(question: str, state: _State, snapshot: str) -> Abstention | None:

@@ -178,6 +178,6 @@ def test_gate_of_the_desk_is_used_at_once_in_every_process_and_named_by_its_answ
     for one in (knowledge, other):
         reply = one.answer(QUESTION)
         assert isinstance(reply, Abstention)
-        assert reply.snapshot == f"{knowledge.snapshot}+{name}"
+        assert reply.snapshot == f"{knowledge.snapshot}+g{name}"
     pinned = [KnowledgeBase.open_snapshot(tmp_path / "kb", encoder, s) for s in (before.snapshot, reply.snapshot)]
     assert [one.answer(QUESTION) for one in pinned if one] == [before, reply]
