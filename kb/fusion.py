@@ -27,15 +27,16 @@ STRETCHED = ("article", "passage", "company")
 SCALE = {"body": 0.1, "pairs": 0.1, "title": 0.1}
 FEATURES = (
     "article",  # the cosine of the whole article
-    "passage",  # that of its best passage
+    "passage",  # that of its best passage, by what tells the passages apart
     "company",  # its cosine with the nearest article: articles of one topic keep one another company
     "body",  # BM25 of title and text
     "pairs",  # BM25 of words that stand side by side in both
     "title",  # BM25 of the title
-    "title_asked_for",  # share of the title's rarity that the query names
+    "title_asked_for",  # share of the title's rarity that the query names, squared: nearly all of it tells much
     "asked_in_title",  # share of the query's rarity that the title has
     "asked_in_article",  # the same with title and text, rarities squared
     "headings_asked_for",  # share of the headings' rarity that the query names
+    "passage_asked_for",  # the same of its best passage
     "code",  # 1 where it has a telling error code or name of the query
     "language",  # 1 where it is in the query's own language
 )
@@ -63,9 +64,13 @@ class Fusion:
 
 def columns(views: Mapping[str, Scores]) -> Scores:
     """The views of c candidates as the (c, f) features that are weighed."""
-    return np.stack(
-        [stretched(views[name]) if name in STRETCHED else SCALE.get(name, 1) * views[name] for name in FEATURES], axis=1
-    )
+    return np.stack([_feature(name, views[name]) for name in FEATURES], axis=1)
+
+
+def _feature(name: str, view: Scores) -> Scores:
+    if name in STRETCHED:
+        return stretched(view)
+    return view**2 if name == "title_asked_for" else SCALE.get(name, 1) * view
 
 
 def stretched(scores: Scores) -> Scores:

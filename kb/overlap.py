@@ -10,7 +10,7 @@ from itertools import count, pairwise
 import numpy as np
 import numpy.typing as npt
 
-from kb.articles import Article
+from kb.articles import Article, Passage
 from kb.lexical import MAX_QUERY_CHARACTERS, MAX_QUERY_WORDS, stemmer_language, stems
 
 Scores = npt.NDArray[np.float64]
@@ -33,9 +33,14 @@ _next = count()
 class Overlap:
     """The words of one immutable set of articles in order, stemmed by each one's language."""
 
-    def __init__(self, articles: Sequence[Article], headings: Sequence[str]) -> None:
+    def __init__(self, articles: Sequence[Article], passages: Sequence[Passage], owner: Rows) -> None:
+        """``owner`` (p,) numbers the article of each passage."""
+        self._articles, self._passages, self._owner = articles, passages, owner
+        headings = _headings(len(articles), passages, owner)
         spoken = [stemmer_language(article.language) for article in articles]
+        self._spoken = spoken
         self._languages = sorted(set(spoken))
+        self._read: dict[int, tuple[WordIds, float]] = {}
         titles = [_numbered(article.title, language) for article, language in zip(articles, spoken, strict=True)]
         bodies = [_numbered(article.text, language) for article, language in zip(articles, spoken, strict=True)]
         self._titles = [np.unique(title) for title in titles]
@@ -47,8 +52,9 @@ class Overlap:
         self._title_weight = np.array([self._rarity[title].sum() for title in self._titles])
         self._heading_weight = np.array([self._rarity[heading].sum() for heading in self._headings])
 
-    def views(self, query: str, rows: Rows) -> dict[str, Scores]:
-        """What the words say of the articles in ``rows`` (c,), by the names of ``kb.fusion.FEATURES``; each (c,)."""
+    def views(self, query: str, rows: Rows, passages: Rows) -> dict[str, Scores]:
+        """What the words say of the articles in ``rows`` (c,) and of the best ``passages`` (c,) of each, by the names
+        of ``kb.fusion.FEATURES``; each (c,)."""
         table, rarity, pairs = self._asked(query)
         terms = len(rarity)
         if not terms:
@@ -56,6 +62,8 @@ class Overlap:
         words, neighbours = _counted([self._words[row] for row in rows], table, terms, pairs)
         titles, _ = _counted([self._titles[row] for row in rows], table, terms, {})
         headings, _ = _counted([self._headings[row] for row in rows], table, terms, {})
+        quoted = [self._read.get(number) or self._distinct(number) for number in passages.tolist()]
+        named, _ = _counted([words for words, _ in quoted], table, terms, {})
         length, asked = self._length[rows], rarity.sum()
         title_length = self._title_length[rows]
         rarer = np.array([max(rarity[one], rarity[other]) for one, other in pairs])
@@ -67,7 +75,18 @@ class Overlap:
             "asked_in_title": titles @ rarity / asked,
             "asked_in_article": (words > 0) @ rarity**2 / (rarity @ rarity),
             "headings_asked_for": headings @ rarity / np.maximum(self._heading_weight[rows], 1e-9),
+            "passage_asked_for": named @ rarity / np.maximum([weight for _, weight in quoted], 1e-9),
         }
+
+    def _distinct(self, number: int) -> tuple[WordIds, float]:
+        """The distinct words of a passage and the sum of their rarities; read once, when first wanted."""
+        row, passage = int(self._owner[number]), self._passages[number]
+        text = self._articles[row].text[passage.start : passage.end]
+        words = np.unique(_numbered(" ".join([*passage.heading_path, text]), self._spoken[row]))
+        # Words that stand across the edge of a passage may be none of the article's.
+        words = words[words < len(self._rarity)]
+        self._read[number] = words, float(self._rarity[words].sum())
+        return self._read[number]
 
     def informative(self, query: str) -> str:
         """The query, or of a long one the sentences whose words are rarest on average, in their order."""
@@ -107,7 +126,16 @@ class Overlap:
         return table, rarity, {pair: number for number, pair in enumerate(dict.fromkeys(pairwise(order)))}
 
 
-VIEWS = ("body", "pairs", "title", "title_asked_for", "asked_in_title", "asked_in_article", "headings_asked_for")
+VIEWS = (
+    "body",
+    "pairs",
+    "title",
+    "title_asked_for",
+    "asked_in_title",
+    "asked_in_article",
+    "headings_asked_for",
+    "passage_asked_for",
+)
 
 
 @lru_cache(REMEMBERED)
@@ -119,6 +147,14 @@ def _number(word: str) -> int:
     known = _numbers.get(word)
     # setdefault is one step for other threads too; a number that goes unused does no harm.
     return _numbers.setdefault(word, next(_next)) if known is None else known
+
+
+def _headings(articles: int, passages: Sequence[Passage], owner: Rows) -> list[str]:
+    """The headings of each article, each once."""
+    found: list[dict[str, None]] = [{} for _ in range(articles)]
+    for passage, row in zip(passages, owner.tolist(), strict=True):
+        found[row].update(dict.fromkeys(passage.heading_path))
+    return ["\n".join(headings) for headings in found]
 
 
 def _joined(parts: Sequence[WordIds]) -> WordIds:

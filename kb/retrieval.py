@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +19,7 @@ from kb.articles import Article, FloatArray, Passage
 from kb.fusion import Fusion, shipped_fusion
 from kb.lexical import LexicalIndex, words_of
 from kb.overlap import Overlap
-from kb.vectors import BoolArray, VectorIndex
+from kb.vectors import BoolArray, Distinction, VectorIndex
 
 # Codes that stand in more articles tell nothing and count for nothing.
 MOST_ARTICLES_OF_A_CODE = 5
@@ -61,10 +60,12 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a search sees before it weighs: candidates, their best passages, BM25, and views by name; all (c,)."""
+    """What a search sees before it weighs: as in ``Ranked``, in no order, and views by name; all (c,)."""
 
     rows: npt.NDArray[np.int64]
     passages: npt.NDArray[np.int64]
+    article_cosine: Scores
+    passage_cosine: Scores
     lexical: Scores
     views: Mapping[str, Scores]
 
@@ -93,9 +94,10 @@ class Retriever:
         self._first = np.searchsorted(self._owner, np.arange(len(articles) + 1))
         self._article_index = VectorIndex(article_vectors)
         self._passage_index = VectorIndex(passage_vectors)
+        self._distinction = Distinction(self._passage_vectors)
         self._lexical = LexicalIndex(articles)
         self._with_code = _articles_by_code(articles)
-        self._overlap = Overlap(articles, _headings(passages, self._first))
+        self._overlap = Overlap(articles, passages, self._owner)
         self._updated = np.array([article.updated.toordinal() if article.updated else 0 for article in articles])
 
     def rank(
@@ -117,8 +119,8 @@ class Retriever:
             seen.rows[order],
             seen.passages[order],
             (chance / chance.sum())[order],
-            seen.views["article"][order],
-            seen.views["passage"][order],
+            seen.article_cosine[order],
+            seen.passage_cosine[order],
             seen.lexical[order],
         )
 
@@ -138,18 +140,18 @@ class Retriever:
         coded = self._with_code_of(query, allowed)
         rows = self._candidates(vector, [*list(lexical)[:CANDIDATES], *coded], allowed)
         if not len(rows):
-            return Seen(_EMPTY_ROWS, _EMPTY_ROWS, _EMPTY_SCORES, {})
+            return Seen(_EMPTY_ROWS, _EMPTY_ROWS, _EMPTY_SCORES, _EMPTY_SCORES, _EMPTY_SCORES, {})
         near = self._article_vectors[rows]
         article = (near @ vector).astype(np.float64)
-        best, passage = self._best_passages(rows, vector)
-        views = self._overlap.views(words, rows) | {
+        best, passage, distinct = self._best_passages(rows, vector)
+        views = self._overlap.views(words, rows, best) | {
             "article": article,
-            "passage": passage,
+            "passage": distinct,
             "company": (near @ near[article.argmax()]).astype(np.float64),
             "code": np.isin(rows, coded).astype(np.float64),
             "language": np.array([bool(language) and self.articles[row].language == language for row in rows], float),
         }
-        return Seen(rows, best, np.array([lexical.get(int(row), 0.0) for row in rows]), views)
+        return Seen(rows, best, article, passage, np.array([lexical.get(int(row), 0.0) for row in rows]), views)
 
     def passage_cosines(self, row: int, vector: FloatArray) -> Scores:
         """The cosine of every passage of an article, in order."""
@@ -198,16 +200,20 @@ class Retriever:
         rows = [articles, self._owner[passages], np.array(words, dtype=np.int64)]
         return np.unique(np.concatenate(rows))
 
-    def _best_passages(self, rows: npt.NDArray[np.int64], vector: FloatArray) -> tuple[npt.NDArray[np.int64], Scores]:
-        """The best passage of each article, and its cosine; all cosines come from one product."""
+    def _best_passages(
+        self, rows: npt.NDArray[np.int64], vector: FloatArray
+    ) -> tuple[npt.NDArray[np.int64], Scores, Scores]:
+        """The best passage of each article, its cosine, and the best cosine by what tells the passages apart."""
         starts, counts = self._first[rows], self._first[rows + 1] - self._first[rows]
         offsets = np.cumsum(counts) - counts
         owner = np.repeat(np.arange(len(rows)), counts)
         numbers = np.arange(len(owner)) + (starts - offsets)[owner]
-        cosines = (self._passage_vectors[numbers] @ vector).astype(np.float64)
+        vectors = self._passage_vectors[numbers]
+        cosines = (vectors @ vector).astype(np.float64)
         # Sorted by article, then from the best: the first of each article is its best, of equals the earlier.
         best = np.lexsort((-cosines, owner))[offsets]
-        return numbers[best], cosines[best]
+        distinct = np.maximum.reduceat(self._distinction.cosines(vectors, vector), offsets)
+        return numbers[best], cosines[best], distinct
 
 
 def _codes(text: str) -> set[str]:
@@ -228,14 +234,6 @@ def _articles_by_code(articles: Sequence[Article]) -> dict[str, list[int]]:
             found.setdefault(code, []).append(row)
     telling = found.keys() - ordinary
     return {code: rows for code, rows in found.items() if code in telling and len(rows) <= MOST_ARTICLES_OF_A_CODE}
-
-
-def _headings(passages: Sequence[Passage], first: npt.NDArray[np.int64]) -> list[str]:
-    """The headings of each article, each once."""
-    return [
-        "\n".join(dict.fromkeys(heading for passage in passages[start:end] for heading in passage.heading_path))
-        for start, end in pairwise(first)
-    ]
 
 
 _EMPTY_ROWS = np.empty(0, dtype=np.int64)
