@@ -11,12 +11,14 @@ from typing import Generic, TypeVar
 import structlog
 
 from kb import Encoder, KnowledgeBase
-from triage.errors import DatasetDamaged, ModelError, ModelMismatch
+from triage.errors import DatasetDamaged, Misconfigured, ModelError, ModelMismatch
 from triage.history import History
 from triage.learning.clearing import clear
 from triage.learning.past import read_past
 from triage.learning.registry import champion
+from triage.macros import Macro, MacroShelf, macros_among, read_macros
 from triage.policy import FieldPolicy, Policy, read_policy, unknown_values
+from triage.reword import Reworder
 from triage.route import Clearance
 from triage.understand.certificate import needed
 from triage.understand.classifier import Classifier
@@ -40,6 +42,7 @@ class Loaded:
     audiences: tuple[str, ...]
     described: tuple[DescribedField, ...] = ()
     past: tuple[PastTickets, ...] = ()
+    macros: MacroShelf | None = None
 
 
 class Desk:
@@ -51,7 +54,7 @@ class Desk:
     others go on with what there was.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # every part of the desk, named once, by the composition root
         self,
         encoder: Encoder,
         knowledge: KnowledgeBase,
@@ -62,11 +65,14 @@ class Desk:
         datasets: Path | None = None,
         history: History | None = None,
         duplicate_days: int = 7,
+        macros_file: Path | None = None,
+        reworder: Reworder | None = None,
     ) -> None:
         self.encoder = encoder
         self.knowledge = knowledge
         self.history = history
         self.duplicate_days = duplicate_days
+        self.reworder = reworder
         self._datasets = datasets
         self._trained_on: tuple[str, PastTickets | None] = ("", None)
         self._without_past: str | None = None
@@ -74,6 +80,10 @@ class Desk:
         self._lock = threading.Lock()
         self._model: _Watched[Classifier | None] = _Watched(models / "champion", lambda _: self._load_champion(models))
         self._policy: _Watched[Policy] = _Watched(policy_file, read_policy)
+        self._macros: _Watched[tuple[Macro, ...]] | None = (
+            _Watched(macros_file, self._read_macros) if macros_file else None
+        )
+        self._shelf: tuple[str, MacroShelf] | None = None
         self._loaded: Loaded | None = None
         self._refusal: str | None = None
         self._described: dict[str, DescribedField] = {}
@@ -98,11 +108,35 @@ class Desk:
         try:
             model_is_new = self._model.refresh()
             policy_is_new = self._policy.refresh()
-            if self._loaded is None or model_is_new or policy_is_new:
+            macros_are_new = self._refresh_shelf()
+            if self._loaded is None or model_is_new or policy_is_new or macros_are_new:
                 self._loaded = self._assemble(self._model.value, self._policy.value)
             return self._loaded
         finally:
             self._lock.release()
+
+    def _refresh_shelf(self) -> bool:
+        """Take over macros from their file and from the knowledge base; True where either has changed."""
+        snapshot = self.knowledge.snapshot
+        file_is_new = self._macros is not None and self._macros.refresh()
+        if self._shelf and not file_is_new and self._shelf[0] == snapshot:
+            return False
+        macros = (*(self._macros.value if self._macros else ()), *macros_among(self.knowledge.articles()))
+        if self._shelf and self._shelf[1].macros == macros:
+            self._shelf = (snapshot, self._shelf[1])
+            return False
+        self._shelf = (snapshot, MacroShelf(macros, self.encoder, self._shelf[1].vectors if self._shelf else None))
+        return True
+
+    def _read_macros(self, file: Path) -> tuple[Macro, ...]:
+        """The macros of the file; one that has become unreadable stops no ticket, those that were read go on."""
+        try:
+            return read_macros(file)
+        except Misconfigured as error:
+            if self._loaded is None or self._macros is None:
+                raise
+            log.warning("macros not read again", reason=str(error))
+            return self._macros.value
 
     def _load_champion(self, models: Path) -> Classifier | None:
         try:
@@ -165,7 +199,17 @@ class Desk:
         for sentence in doubts(classifier, policy):
             log.warning(sentence)
         past = self._past_of(classifier)
-        return Loaded(self.encoder, self.knowledge, classifier, policy, clearance, self._audiences, described, past)
+        return Loaded(
+            self.encoder,
+            self.knowledge,
+            classifier,
+            policy,
+            clearance,
+            self._audiences,
+            described,
+            past,
+            self._shelf[1] if self._shelf else None,
+        )
 
 
 def doubts(classifier: Classifier | None, policy: Policy) -> tuple[str, ...]:

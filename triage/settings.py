@@ -75,6 +75,24 @@ class Settings(BaseSettings):
         description="Store subject and body of new tickets without addresses, numbers, passwords and the requester's "
         "names. The originals are then nowhere; see [privacy](privacy.md).",
     )
+    llm_url: str | None = Field(
+        default=None,
+        description="An OpenAI-compatible endpoint that rewords answers, such as `http://127.0.0.1:8080/v1`. Off where "
+        "it is not set; see [rewording](../howto/llm.md).",
+    )
+    llm_model: str | None = Field(default=None, description="The name of the model at that endpoint.")
+    llm_api_key: SecretStr | None = Field(default=None, description="The key for that endpoint, if it wants one.")
+    llm_timeout_s: float = Field(
+        default=10.0,
+        gt=0,
+        le=120,
+        description="Seconds for the whole exchange with that endpoint; the verbatim answer goes out alone after that.",
+    )
+    macros: Path | None = Field(
+        default=None,
+        description="A YAML or JSON file of [macros](../howto/macros.md) to suggest to agents. Default: `macros.yaml` in "
+        "the home folder, if it is there.",
+    )
     log_level: str = Field(default="info", description="debug, info, warning or error.")
     log_json: bool = Field(default=False, description="Log JSON lines instead of text for people.")
 
@@ -92,7 +110,14 @@ class Settings(BaseSettings):
             raise ValueError("must be debug, info, warning or error")
         return value.lower()
 
-    @field_validator("home", "encoder_path")
+    @field_validator("llm_url")
+    @classmethod
+    def _web_address(cls, value: str | None) -> str | None:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value or None
+
+    @field_validator("home", "encoder_path", "macros")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else None
@@ -127,6 +152,11 @@ class Settings(BaseSettings):
     def knowledge_folder(self) -> Path:
         """Where the snapshots of the knowledge base lie."""
         return self.home / "kb"
+
+    @property
+    def macros_file(self) -> Path:
+        """Where the macros lie; a missing file means none."""
+        return self.macros or self.home / "macros.yaml"
 
     @property
     def policy_file(self) -> Path:

@@ -7,7 +7,21 @@ import sys
 import typer
 
 from kb import KnowledgeError
-from triage.cli import ask, database, datasets, demo, keys, knowledge, labels, learn, models, policy, serve, tickets
+from triage.cli import (
+    ask,
+    database,
+    datasets,
+    demo,
+    keys,
+    knowledge,
+    labels,
+    learn,
+    llm,
+    models,
+    policy,
+    serve,
+    tickets,
+)
 from triage.cli.show import complain
 from triage.errors import TriageError
 
@@ -29,6 +43,7 @@ cli.add_typer(models.cli, name="models")
 cli.add_typer(datasets.cli, name="datasets")
 cli.add_typer(labels.cli, name="labels")
 cli.add_typer(policy.cli, name="policy")
+cli.add_typer(llm.cli, name="llm")
 cli.add_typer(keys.cli, name="keys")
 cli.add_typer(database.cli, name="db")
 

@@ -23,9 +23,11 @@ from triage.cli.show import (
     LEGEND,
     answer_cell,
     decision_cell,
+    macro_lines,
     note,
     out,
     print_json,
+    reworded_lines,
     similar_lines,
     similar_table,
     ticket_table,
@@ -35,8 +37,8 @@ from triage.errors import NotFound
 from triage.pipeline import accept
 from triage.privacy import mask, names_of
 from triage.tickets import store
-from triage.tickets.model import Correction, IncomingTicket, TicketState
-from triage.tickets.views import masked_view, similar_of, similar_view, story_view
+from triage.tickets.model import Correction, IncomingTicket, RewordedSentence, TicketState
+from triage.tickets.views import macros_of, masked_view, similar_of, similar_view, story_view
 from triage.understand.cleaning import clean
 from triage.understand.similar import similar as nearest
 from triage.worker import Jobs
@@ -292,10 +294,16 @@ def _show_run(run: RunRow, *, titles: bool) -> None:
         out.print(f"[bold]{escape(decision.field)}[/] {decision_cell(decision)}  [dim]{escape(decision.reason)}[/]")
     for line in similar_lines(similar_of(run), titles=titles):
         out.print(line, soft_wrap=True)
+    if titles:
+        for line in macro_lines(macros_of(run)):
+            out.print(line, soft_wrap=True)
     answer = run.answer
     if answer is None or not answer.citations:
         out.print(f"[yellow]No answer:[/] {escape((answer.explanation if answer else None) or '')}")
         return
+    sentences = [RewordedSentence(one["text"], one["citation"]) for one in answer.reworded or ()]
+    for line in reworded_lines(sentences, answer.reworded_by, answer.reworded_note):
+        out.print(line, soft_wrap=True)
     for citation in answer.citations:
         out.print(escape(citation.text))
         where = " › ".join([citation.title, *citation.heading_path])

@@ -47,6 +47,17 @@ ANSWER: JsonDict = {
     "snapshot": "386ffdddac8f3150",
     "text": _CITATION["text"],
     "citations": [_CITATION],
+    "reworded": [{"text": "Open FennGate, choose Leeds and confirm in the Authenticator app.", "citation": 0}],
+    "reworded_by": "qwen3-4b",
+    "reworded_note": "",
+}
+_GREETING = "Hello ⟨ticket.requester.name?⟩, please follow the steps for FennGate."
+_MACRO: JsonDict = {
+    "macro_id": "vpn-steps",
+    "title": "VPN: the steps",
+    "text": _GREETING,
+    "score": 0.58,
+    "variables": [{"name": "ticket.requester.name", "value": None, "start": 6, "end": 30}],
 }
 ABSTENTION: JsonDict = {
     "answered": False,
@@ -98,6 +109,7 @@ _READ: JsonDict = {
     "similar": [_SIMILAR],
     "decisions": [_DECISION],
     "answer": ANSWER,
+    "macros": [_MACRO],
     "provenance": _PROVENANCE,
     "seconds": 0.021,
 }

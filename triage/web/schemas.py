@@ -79,8 +79,37 @@ class SimilarOut(BaseModel):
     source: Literal["training", "desk"]
 
 
+class RewordedOut(BaseModel):
+    """A sentence of a language model that passed the checks; ``citation`` counts the citations from 0."""
+
+    text: str
+    citation: int
+
+
+class MacroVariableOut(BaseModel):
+    """A variable of a macro: ``text[start:end]`` is what stands in its place, ``value`` is null where it is unknown."""
+
+    name: str
+    value: str | None
+    start: int
+    end: int
+
+
+class MacroOut(BaseModel):
+    """A reply template near to the ticket, its variables filled."""
+
+    macro_id: str
+    title: str
+    text: str
+    score: float
+    variables: list[MacroVariableOut]
+
+
 class AnswerOut(BaseModel):
-    """An answer with its citations, or (``answered`` false) the reason why there is none."""
+    """An answer with its citations, or (``answered`` false) the reason why there is none.
+
+    ``reworded`` says the citations in other words, where a language model is asked and what it wrote passed the checks.
+    """
 
     model_config = shown(examples.ANSWER, examples.ABSTENTION)
 
@@ -92,6 +121,9 @@ class AnswerOut(BaseModel):
     reason: str | None = None
     explanation: str | None = None
     nearest: list[NearestOut] | None = None
+    reworded: list[RewordedOut] | None = None
+    reworded_by: str | None = None
+    reworded_note: str | None = None
 
 
 class ProvenanceOut(BaseModel):
@@ -120,6 +152,7 @@ class AssessmentOut(BaseModel):
     similar: list[SimilarOut]
     decisions: list[DecisionOut]
     answer: AnswerOut
+    macros: list[MacroOut]
     provenance: ProvenanceOut
     seconds: float
 
@@ -148,6 +181,7 @@ class RunOut(BaseModel):
     similar: list[SimilarOut]
     decisions: list[DecisionOut]
     answer: AnswerOut | None
+    macros: list[MacroOut]
     deliveries: list[DeliveryOut]
     provenance: ProvenanceOut
 

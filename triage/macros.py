@@ -1,0 +1,219 @@
+"""Which reply templates of the agents fit a ticket, and how do they read with its values filled in?"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+from selectolax.lexbor import LexborHTMLParser
+
+from kb import Article, Encoder, FloatArray
+from triage.errors import Misconfigured
+from triage.tickets.model import Decision, IncomingTicket, MacroVariable, Outcome, SuggestedMacro
+
+MOST = 3
+# Cosine below which nothing is suggested; `python -m bench.macros` measures it.
+LEAST_COSINE = 0.35
+
+# Zendesk (https://support.zendesk.com/hc/en-us/articles/4408886858138) and Freshdesk (https://support.freshdesk.com,
+# "Understanding Dynamic content and Placeholders") both write {{ticket.requester.name}}; Zendesk's may carry Liquid
+# filters and {% blocks %}, which are not computed here but shown as unknown.
+_VARIABLE = re.compile(r"\{\{\s*([^{}|\s]+)\s*(\|[^{}]*)?\}\}|(\{%[^{}]{0,300}%\})")
+_ADDRESS = re.compile(r"[\w.%+'-]{1,64}@[\w.-]{1,255}")
+_NAMES = ("requester_name", "caller_name", "full_name", "display_name", "displayname", "name")
+_FIRST_NAMES = ("first_name", "firstname", "given_name")
+
+
+@dataclass(frozen=True, slots=True)
+class Macro:
+    """A reply template; ``text`` holds variables such as ``{{ticket.requester.name}}``."""
+
+    id: str
+    title: str
+    text: str
+    language: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what its vectors depend on."""
+        return hashlib.sha256(f"{self.title}\n{self.text}".encode("utf-8", "replace")).hexdigest()
+
+
+class MacroShelf:
+    """Macros with their vectors; those that ``known`` has by digest are not embedded again."""
+
+    def __init__(
+        self,
+        macros: Sequence[Macro],
+        encoder: Encoder,
+        known: Mapping[str, tuple[FloatArray, FloatArray]] | None = None,
+    ) -> None:
+        self.macros = tuple(macros)
+        self.vectors = dict(known or {})
+        new = list({macro.digest: macro for macro in macros if macro.digest not in self.vectors}.items())
+        if new:
+            titles = encoder.encode([macro.title for _, macro in new])
+            texts = encoder.encode([_VARIABLE.sub(" ", macro.text) for _, macro in new])
+            self.vectors |= {digest: (titles[i], texts[i]) for i, (digest, _) in enumerate(new)}
+        own = [self.vectors[macro.digest] for macro in macros]
+        self._titles = np.array([title for title, _ in own])  # (n, d), rows of unit length
+        self._texts = np.array([text for _, text in own])
+
+    def nearest(
+        self, vector: FloatArray, *, language: str | None = None, limit: int = MOST
+    ) -> list[tuple[float, Macro]]:
+        """The macros nearest to a ticket's vector (d,), best first, each with its score: the mean cosine of both parts.
+
+        A macro of another language than the ticket's is left out, and so is what scores below ``LEAST_COSINE``.
+        """
+        if not self.macros:
+            return []
+        scores = (self._titles @ vector + self._texts @ vector) / 2
+        ranked = ((float(scores[i]), self.macros[i]) for i in np.argsort(-scores, kind="stable"))
+        fitting = [
+            (score, macro)
+            for score, macro in ranked
+            if score >= LEAST_COSINE and (None in (language, macro.language) or language == macro.language)
+        ]
+        return fitting[:limit]
+
+
+def suggest_macros(
+    shelf: MacroShelf,
+    ticket: IncomingTicket,
+    vector: FloatArray,
+    decisions: Iterable[Decision],
+    *,
+    language: str | None = None,
+    ticket_id: str | None = None,
+) -> tuple[SuggestedMacro, ...]:
+    """At most three macros for the agent who reads the ticket, their variables filled as far as they are known."""
+    found = shelf.nearest(vector, language=language)
+    known = known_values(ticket, decisions, ticket_id) if found else {}
+    return tuple(SuggestedMacro(macro.id, macro.title, *_with_score(fill(macro.text, known), s)) for s, macro in found)
+
+
+def _with_score(
+    filled: tuple[str, tuple[MacroVariable, ...]], score: float
+) -> tuple[str, float, tuple[MacroVariable, ...]]:
+    return filled[0], round(score, 4), filled[1]
+
+
+def fill(text: str, known: Mapping[str, str]) -> tuple[str, tuple[MacroVariable, ...]]:
+    """The text with its variables replaced, and where; what is unknown stands as ``⟨name?⟩``, for an agent to see.
+
+    What is filled in is not looked at again: a requester named ``{{ticket.id}}`` stays that.
+    """
+    parts: list[str] = []
+    variables: list[MacroVariable] = []
+    done = length = 0
+    for found in _VARIABLE.finditer(text):
+        name = found[1] or found[3]
+        value = known.get(name.casefold()) if found[1] and not found[2] else None
+        shown = value if value is not None else f"⟨{name}?⟩"
+        before = text[done : found.start()]
+        start = length + len(before)
+        variables.append(MacroVariable(name, value, start, start + len(shown)))
+        parts += [before, shown]
+        length, done = start + len(shown), found.end()
+    return "".join([*parts, text[done:]]), tuple(variables)
+
+
+def known_values(ticket: IncomingTicket, decisions: Iterable[Decision], ticket_id: str | None = None) -> dict[str, str]:
+    """What is known of a ticket, by the names that Zendesk, Freshdesk and this desk give it, in small letters.
+
+    Of the fields only those that are set; a suggestion is not certain enough to be said to a requester.
+    """
+    name, first_name, address = _requester(ticket)
+    values: dict[str, str | None] = {
+        "requester": ticket.requester,
+        "requester.name": name,
+        "ticket.requester.name": name,
+        "ticket.requester.first_name": first_name,
+        "ticket.requester.firstname": first_name,
+        "requester.first_name": first_name,
+        "ticket.requester.email": address,
+        "requester.email": address,
+        "ticket.id": ticket.features.get("ticket_id") or ticket_id or ticket.delivery_id,
+        "ticket.subject": ticket.subject,
+        "ticket.title": ticket.subject,
+        "ticket.description": ticket.body,
+        "ticket.channel": ticket.channel,
+    }
+    for feature, value in ticket.features.items():
+        values |= {f"feature.{feature.casefold()}": value}
+    for decision in decisions:
+        if decision.outcome in (Outcome.APPLY, Outcome.LEAVE):
+            values |= {f"{where}.{decision.field.casefold()}": decision.value for where in ("field", "ticket")}
+    return {key: value.strip() for key, value in values.items() if value and value.strip()}
+
+
+def _requester(ticket: IncomingTicket) -> tuple[str | None, str | None, str | None]:
+    """Full name, first name and address as they are known; nothing is guessed from an address."""
+    features = {key.casefold(): value for key, value in ticket.features.items()}
+    address = _ADDRESS.search(ticket.requester)
+    written = ticket.requester.replace(address[0], "") if address else ""
+    written = re.sub(r"[<>\"()]|mailto:", " ", written)
+    family, comma, given = written.partition(",")
+    name = " ".join((f"{given} {family}" if comma else written).split())
+    name = next((features[key] for key in _NAMES if features.get(key)), name)
+    first = next((features[key] for key in _FIRST_NAMES if features.get(key)), name.partition(" ")[0])
+    return name or None, first or None, address[0] if address else None
+
+
+def macros_among(articles: Iterable[Article]) -> tuple[Macro, ...]:
+    """The macros that came into the knowledge base with its articles."""
+    return tuple(
+        Macro(article.id, article.title, article.text, article.language)
+        for article in articles
+        if getattr(article, "kind", "article") == "macro"
+    )
+
+
+def read_macros(file: Path) -> tuple[Macro, ...]:
+    """The macros of a YAML or JSON file, none where there is no file; raises ``Misconfigured``.
+
+    A list, or a list under ``macros``: ours (id, title, text, language), Zendesk's (title, actions;
+    https://developer.zendesk.com/api-reference/ticketing/business-rules/macros/) or Freshdesk's canned responses
+    (title, content).
+    """
+    try:
+        read = yaml.safe_load(file.read_text(encoding="utf-8"))  # JSON is YAML
+    except FileNotFoundError:
+        return ()
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise Misconfigured(f"The macros in {file} cannot be read: {error}") from error
+    entries = read.get("macros") if isinstance(read, dict) else read
+    if not isinstance(entries, list):
+        raise Misconfigured(f"{file} should hold a list of macros, each with id, title and text.")
+    macros = [_macro(file, number, entry) for number, entry in enumerate(entries, start=1)]
+    if len({macro.id for macro in macros}) < len(macros):
+        raise Misconfigured(f"Two macros in {file} have the same id.")
+    return tuple(macros)
+
+
+def _macro(file: Path, number: int, entry: object) -> Macro:
+    if isinstance(entry, dict):
+        title, text = entry.get("title"), entry.get("text") or entry.get("content") or _comment_of(entry.get("actions"))
+        language = entry.get("language")
+        if isinstance(title, str) and title.strip() and isinstance(text, str) and text.strip():
+            known = language if isinstance(language, str) else None
+            return Macro(str(entry.get("id") or title), title.strip(), text.strip(), known)
+    raise Misconfigured(f"Macro {number} in {file} has no title or no text.")
+
+
+def _comment_of(actions: object) -> str | None:
+    """The reply among the actions of a Zendesk macro; its value may be a pair of channel and text."""
+    for action in actions if isinstance(actions, list) else ():
+        field, value = (action.get("field"), action.get("value")) if isinstance(action, dict) else (None, None)
+        text = value[-1] if isinstance(value, list) and value else value
+        if field == "comment_value" and isinstance(text, str):
+            return text
+        if field == "comment_value_html" and isinstance(text, str):
+            return str(LexborHTMLParser(text).text(separator="\n", strip=True))
+    return None
