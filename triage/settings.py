@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -90,8 +91,8 @@ class Settings(BaseSettings):
     )
     macros: Path | None = Field(
         default=None,
-        description="A YAML or JSON file of [macros](../howto/macros.md) to suggest to agents. Default: `macros.yaml` in "
-        "the home folder, if it is there.",
+        description="A YAML or JSON file of [macros](../howto/macros.md) to suggest to agents. Default: `macros.yaml` "
+        "in the home folder, if it is there.",
     )
     log_level: str = Field(default="info", description="debug, info, warning or error.")
     log_json: bool = Field(default=False, description="Log JSON lines instead of text for people.")
@@ -113,9 +114,12 @@ class Settings(BaseSettings):
     @field_validator("llm_url")
     @classmethod
     def _web_address(cls, value: str | None) -> str | None:
-        if value and not value.startswith(("http://", "https://")):
-            raise ValueError("must begin with http:// or https://")
-        return value or None
+        if not value:
+            return None
+        address = urlsplit(value)
+        if address.scheme not in ("http", "https") or not address.hostname or address.port == 0:
+            raise ValueError("must be an address such as https://host/v1")
+        return value
 
     @field_validator("home", "encoder_path", "macros")
     @classmethod

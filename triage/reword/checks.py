@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from triage.privacy import find_personal
+from triage.privacy import Kind, find_personal
 from triage.reword.sentences import span_sentences
 from triage.reword.words import NUMBER_OF, OPENERS, SECRETS, UNIT_OF, negations, stems_of
 
@@ -64,7 +64,7 @@ _CODE = re.compile(r"`+([^`\n]+)`+")
 _DIGITS = re.compile(r"\d+(?:[.,:]\d+)*")
 _MEASURE = re.compile(r"(\d+(?:[.,:]\d+)*)[\s\u00a0\u202f-]?(%|[^\W\d_]+)")
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
-_PLACEHOLDER = re.compile(r"\[[a-z]+\]")
+_PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(Kind)})\]")
 _FINE_WITH_A_SLASH = frozenset({"and/or", "und/oder", "et/ou", "y/o"})
 _ENDINGS = ("", "s", "es", "e", "n", "en", "er", "'s", "’s")
 

@@ -51,7 +51,7 @@ async def _complete(endpoint: Endpoint, messages: Sequence[Message]) -> str:
         raise LlmFailed(LlmFailure.TIMEOUT, f"it did not finish within {endpoint.timeout_s:g} seconds") from error
     except httpx.ConnectError as error:
         raise LlmFailed(LlmFailure.UNREACHABLE, f"it cannot be reached ({error})") from error
-    except httpx.InvalidURL as error:
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
         raise LlmFailed(LlmFailure.UNREACHABLE, f"its address cannot be used ({error})") from error
     except httpx.TransportError as error:
         what = str(error) or type(error).__name__

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from triage.privacy import find_personal, mask
+from triage.privacy import Kind, find_personal, mask
 from triage.reword.checks import SAID, Fault, Passage, fault_of
 from triage.reword.sentences import Written, steps_of, written_sentences
 from triage.reword.words import negations, stems_of
@@ -19,7 +19,7 @@ from triage.understand.language import language_of
 LEAST_KEPT = 0.5
 # Of a step's meaningful words, so many have to come back in some sentence for the step to be there.
 LEAST_OF_A_STEP = 0.34
-_PLACEHOLDER = re.compile(r"\[([a-z]+)\]")
+_PLACEHOLDER = re.compile(rf"\[({'|'.join(Kind)})\]")
 
 
 class Lack(StrEnum):

@@ -24,12 +24,12 @@ NEGATION = re.compile(
 # A capital at the beginning of a sentence makes a word no name if it is one of these; any other has to be in the span.
 OPENERS = words_of(
     """a an the this that these those it its he she they we you your our their there here if when while once after
-    before then next first second third finally last now to from for of on in at by with within without as and or but so 
-    because since until unless use using open close click select choose press enter type go run start restart stop turn switch
-    check make do don't does not no never always please try wait let keep set see sign log make sure remove delete add
-    install update change find look follow confirm ask contact call send save copy move return repeat connect reconnect
-    disconnect both each every all any some most only also otherwise instead should can may must will what why how
-    where who which
+    before then next first second third finally last now to from for of on in at by with within without as and or but
+    so because since until unless use using open close click select choose press enter type go run start restart stop
+    turn switch check make do don't does not no never always please try wait let keep set see sign log sure remove
+    delete add install update change find look follow confirm ask contact call send save copy move return repeat connect
+    reconnect disconnect both each every all any some most only also otherwise instead should can may must will what why
+    how where who which
 
     der die das den dem des ein eine einen einem einer dies diese dieser dieses sie ihr ihre wir es er falls wenn sobald
     nachdem bevor dann danach zuerst zuletzt jetzt nun um von für auf in im am an bei mit ohne als und oder aber weil 

@@ -229,7 +229,7 @@ class Rewording:
 
 @dataclass(frozen=True, slots=True)
 class MacroVariable:
-    """A variable of a macro: ``text[start:end]`` was put in its place, from ``value`` or, where that is None, a mark."""
+    """A variable of a macro; ``text[start:end]`` stands in its place: the ``value``, or a mark where that is None."""
 
     name: str
     value: str | None
