@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -33,10 +33,8 @@ class LlmServer:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 server.requests.append(json.loads(body) | {"path": self.path})
                 server.keys.append(self.headers.get("Authorization"))
-                try:
+                with suppress(BrokenPipeError, ConnectionResetError):  # the client has gone, as it should
                     BEHAVIOURS[self.path.split("/")[1]](server, self)
-                except (BrokenPipeError, ConnectionResetError):
-                    pass  # the client has gone, as it should
 
             def log_message(self, *_: object) -> None:
                 pass
