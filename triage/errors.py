@@ -10,14 +10,12 @@ TriageError
 ├── DatabaseOutdated       the database was made by another version
 ├── DatasetDamaged         a file of a dataset is missing or altered
 ├── RegistryUnusable       MLflow's database is locked, missing or of another version
-├── LlmFailed              the language model gave nothing that can be used; the verbatim answer stands
 └── ModelError
     ├── NoModel            nothing has been trained yet
     ├── ModelDamaged       a file of the model is missing or altered
     └── ModelMismatch      the model was trained with another encoder
 """
 
-from enum import StrEnum
 from typing import ClassVar
 
 
@@ -89,33 +87,6 @@ class RegistryUnusable(TriageError):
     code = "registry-unusable"
     status = 503
     retryable = True
-
-
-class LlmFailure(StrEnum):
-    """In which way a language model gave nothing that can be used."""
-
-    UNREACHABLE = "unreachable"
-    TIMEOUT = "timeout"
-    RATE_LIMITED = "rate_limited"
-    SERVER_ERROR = "server_error"
-    REFUSED = "refused"
-    NOT_A_MODEL = "not_a_model"
-    MALFORMED = "malformed"
-    TRUNCATED = "truncated"
-    TOO_LONG = "too_long"
-
-
-class LlmFailed(TriageError):
-    """The language model gave nothing that can be used; ``retry_after_s`` is the pause that it asked for, if any."""
-
-    code = "llm-failed"
-    status = 502
-    retryable = True
-
-    def __init__(self, failure: LlmFailure, what: str, retry_after_s: float | None = None) -> None:
-        super().__init__(f"The language model was of no use: {what}.")
-        self.failure = failure
-        self.retry_after_s = retry_after_s
 
 
 class ModelError(TriageError):

@@ -111,10 +111,15 @@ class Settings(BaseSettings):
             raise ValueError("must be debug, info, warning or error")
         return value.lower()
 
+    @field_validator("llm_url", "llm_model", "llm_api_key", "macros", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value  # as compose hands on what is not set
+
     @field_validator("llm_url")
     @classmethod
     def _web_address(cls, value: str | None) -> str | None:
-        if not value:
+        if value is None:
             return None
         address = urlsplit(value)
         if address.scheme not in ("http", "https") or not address.hostname or address.port == 0:

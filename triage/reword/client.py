@@ -10,7 +10,7 @@ from functools import cache
 
 import httpx
 
-from triage.errors import LlmFailed, LlmFailure
+from triage.reword.failures import LlmFailed, LlmFailure
 from triage.reword.stream import MOST_BYTES, Completion, whole_text
 
 Message = Mapping[str, str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from triage.errors import LlmFailed
+from triage.reword.failures import LlmFailed
 from triage.reword.client import Endpoint, complete
 from triage.reword.judging import Source, judge
 from triage.reword.prompt import messages

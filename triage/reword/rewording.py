@@ -10,7 +10,7 @@ import structlog
 
 from kb import Answer
 from triage import telemetry
-from triage.errors import LlmFailed
+from triage.reword.failures import LlmFailed
 from triage.reword.client import Endpoint, complete
 from triage.reword.judging import Judgement, Source, judge
 from triage.reword.prompt import messages

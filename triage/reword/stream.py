@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import json
 
-from triage.errors import LlmFailed, LlmFailure
+from triage.reword.failures import LlmFailed, LlmFailure
 
 # An answer is about a screen of a chat: whoever sends more than this is not rewording it.
 MOST_BYTES = 1_000_000

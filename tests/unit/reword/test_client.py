@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.llm_server import LlmServer
-from triage.errors import LlmFailed, LlmFailure
+from triage.reword.failures import LlmFailed, LlmFailure
 from triage.reword.client import Endpoint, complete
 
 PROMPT = [{"role": "user", "content": "Reword this."}]
