@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from triage.reword.failures import LlmFailed
 from triage.reword.client import Endpoint, complete
+from triage.reword.failures import LlmFailed
 from triage.reword.judging import Source, judge
 from triage.reword.prompt import messages
 

@@ -10,8 +10,8 @@ import structlog
 
 from kb import Answer
 from triage import telemetry
-from triage.reword.failures import LlmFailed
 from triage.reword.client import Endpoint, complete
+from triage.reword.failures import LlmFailed
 from triage.reword.judging import Judgement, Source, judge
 from triage.reword.prompt import messages
 from triage.tickets.model import Rewording

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from tests.llm_server import LlmServer
-from triage.reword.failures import LlmFailed, LlmFailure
 from triage.reword.client import Endpoint, complete
+from triage.reword.failures import LlmFailed, LlmFailure
 
 PROMPT = [{"role": "user", "content": "Reword this."}]
 
