@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +40,18 @@ def test_what_stands_in_an_article_passes(passages: list[Passage]) -> None:
     total = sum(1 for _ in pairs(passages))
     assert total > 300
     assert len(faults) / total < 0.01, faults
+
+
+def test_sentences_written_by_hand_are_told_apart(encoder: Encoder, tmp_path: Path) -> None:
+    knowledge = KnowledgeBase.open(tmp_path / "kb", encoder)
+    knowledge.sync(DESK / "kb")
+    passages = {article.id: Passage(article.text) for article in knowledge.articles()}
+    lines = (Path(__file__).parent / "rewordings.tsv").read_text(encoding="utf-8").splitlines()
+    passed: dict[str, list[bool]] = {"honest": [], "lie": []}
+    for article, kind, sentence in (line.split("\t") for line in lines):
+        passed[kind].append(fault_of(sentence, passages[article], same_language=True) is None)
+    assert not any(passed["lie"])
+    assert sum(passed["honest"]) >= 0.9 * len(passed["honest"])
 
 
 CHANGES: dict[str, Change] = {

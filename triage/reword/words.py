@@ -29,7 +29,7 @@ OPENERS = words_of(
     turn switch check make do don't does not no never always please try wait let keep set see sign log sure remove
     delete add install update change find look follow confirm ask contact call send save copy move return repeat connect
     reconnect disconnect both each every all any some most only also otherwise instead should can may must will what why
-    how where who which
+    how where who which under over during via through into
 
     der die das den dem des ein eine einen einem einer dies diese dieser dieses sie ihr ihre wir es er falls wenn sobald
     nachdem bevor dann danach zuerst zuletzt jetzt nun um von für auf in im am an bei mit ohne als und oder aber weil 
