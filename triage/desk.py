@@ -16,7 +16,7 @@ from triage.history import History
 from triage.learning.clearing import clear
 from triage.learning.past import read_past
 from triage.learning.registry import champion
-from triage.macros import Macro, MacroShelf, macros_among, read_macros
+from triage.macros import Macro, MacroShelf, macros_among, read_macros, read_vectors, write_vectors
 from triage.policy import FieldPolicy, Policy, read_policy, unknown_values
 from triage.reword import Reworder
 from triage.route import Clearance
@@ -84,6 +84,7 @@ class Desk:
             _Watched(macros_file, self._read_macros) if macros_file else None
         )
         self._shelf: tuple[str, MacroShelf] | None = None
+        self._macro_vectors = models.parent / "macros" / f"{encoder.fingerprint[:16]}.npz"
         self._loaded: Loaded | None = None
         self._refusal: str | None = None
         self._described: dict[str, DescribedField] = {}
@@ -125,8 +126,18 @@ class Desk:
         if self._shelf and self._shelf[1].macros == macros:
             self._shelf = (snapshot, self._shelf[1])
             return False
-        self._shelf = (snapshot, MacroShelf(macros, self.encoder, self._shelf[1].vectors if self._shelf else None))
+        known = self._shelf[1].vectors if self._shelf else read_vectors(self._macro_vectors)
+        shelf = MacroShelf(macros, self.encoder, known)
+        self._shelf = (snapshot, shelf)
+        if shelf.vectors.keys() - known.keys():
+            self._keep_vectors(shelf)
         return True
+
+    def _keep_vectors(self, shelf: MacroShelf) -> None:
+        try:
+            write_vectors(self._macro_vectors, shelf.vectors)
+        except OSError as error:  # they are at hand, and the next start makes them again
+            log.warning("vectors of macros not kept", reason=str(error))
 
     def _read_macros(self, file: Path) -> tuple[Macro, ...]:
         """The macros of the file; one that has become unreadable stops no ticket, those that were read go on."""

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
+from zipfile import BadZipFile
 
 import numpy as np
 import yaml
@@ -78,6 +80,23 @@ class MacroShelf:
             if score >= LEAST_COSINE and (None in (language, macro.language) or language == macro.language)
         ]
         return fitting[:limit]
+
+
+def read_vectors(file: Path) -> dict[str, FloatArray]:
+    """Vectors of macros by digest, as ``write_vectors`` left them; none where they cannot be read, as they can be made."""
+    try:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
+            return dict(zip(stored["digests"].tolist(), np.asarray(stored["vectors"], np.float32), strict=True))
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return {}
+
+
+def write_vectors(file: Path, vectors: Mapping[str, FloatArray]) -> None:
+    """Keep the vectors for other processes and the next start; the file is always whole."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=file.parent, suffix=".npz", delete=False) as written:
+        np.savez(written, digests=np.array(list(vectors)), vectors=np.array(list(vectors.values())))
+    Path(written.name).replace(file)
 
 
 def suggest_macros(

@@ -11,7 +11,17 @@ from kb import Article, Encoder
 from tests.conftest import DESK
 from tests.factories import incoming
 from triage.errors import Misconfigured
-from triage.macros import Macro, MacroShelf, fill, known_values, macros_among, read_macros, suggest_macros
+from triage.macros import (
+    Macro,
+    MacroShelf,
+    fill,
+    known_values,
+    macros_among,
+    read_macros,
+    read_vectors,
+    suggest_macros,
+    write_vectors,
+)
 from triage.tickets.model import Decision, IncomingTicket, Outcome
 
 ANA = "Ana Müller <ana.mueller@example.com>"
@@ -106,6 +116,17 @@ def test_what_is_known_by_its_digest_is_not_embedded_again(encoder: Encoder) -> 
     second = MacroShelf([VPN, LEAVE], counting, first.vectors)  # type: ignore[arg-type]
     assert [text.partition("\n")[0] for text in counting.texts] == ["VPN drops", "Payslip and leave"]
     assert MacroShelf([LEAVE], encoder, second.vectors).vectors.keys() == {LEAVE.digest}
+
+
+def test_vectors_are_kept_whole_or_made_anew(encoder: Encoder, tmp_path: Path) -> None:
+    file = tmp_path / "macros" / "vectors.npz"
+    assert read_vectors(file) == {}
+    shelf = MacroShelf([VPN, LEAVE], encoder)
+    write_vectors(file, shelf.vectors)
+    kept = read_vectors(file)
+    assert all((kept[digest] == vector).all() for digest, vector in shelf.vectors.items())
+    file.write_bytes(file.read_bytes()[:100])
+    assert read_vectors(file) == {}
 
 
 def test_macros_are_read_as_ours_zendesks_and_freshdesks(tmp_path: Path) -> None:

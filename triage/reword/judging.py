@@ -17,6 +17,8 @@ from triage.understand.language import language_of
 
 # Sentences are merged in rewording, but of a passage that is said in less than half of its sentences, much is missing.
 LEAST_KEPT = 0.5
+# A rewording of a screen of text has a dozen sentences; what has more is none, and takes long to check.
+MOST_SENTENCES = 100
 # Of a step's meaningful words, so many have to come back in some sentence for the step to be there.
 LEAST_OF_A_STEP = 0.34
 _PLACEHOLDER = re.compile(rf"\[({'|'.join(Kind)})\]")
@@ -25,6 +27,7 @@ _PLACEHOLDER = re.compile(rf"\[({'|'.join(Kind)})\]")
 class Lack(StrEnum):
     """Why sentences that passed the checks are not shown all the same."""
 
+    TOO_MUCH = "too_much"
     TOO_LITTLE_LEFT = "too_little_left"
     STEP_MISSING = "step_missing"
     NEGATION_MISSING = "negation_missing"
@@ -32,6 +35,7 @@ class Lack(StrEnum):
 
 
 _SAID = {
+    Lack.TOO_MUCH: f"It wrote more than {MOST_SENTENCES} sentences",
     Lack.TOO_LITTLE_LEFT: "Too little of it was left to be shown",
     Lack.STEP_MISSING: "A step of the passage was missing",
     Lack.NEGATION_MISSING: "A “not” of the passage was missing",
@@ -74,10 +78,13 @@ class Judgement:
 
 def judge(reply: str, sources: Sequence[Source], language: str | None) -> Judgement:
     """Check every sentence of the reply against the span that it cites, then what is left against all spans."""
-    same_language = _is_same_language(reply, sources)
+    sentences = written_sentences(reply)
+    if len(sentences) > MOST_SENTENCES:
+        return Judgement((), Counter(), Lack.TOO_MUCH)
+    same_language = _is_same_language(sentences, sources)
     kept: list[RewordedSentence] = []
     dropped: Counter[Fault] = Counter()
-    for written in written_sentences(reply):
+    for written in sentences:
         found = _place(written, sources, same_language)
         if isinstance(found, Fault):
             dropped[found] += 1
@@ -140,9 +147,9 @@ def _misses_a_step(own: Sequence[str], source: Source, same_language: bool, has_
     return any(len(stems_of(step) & said) < LEAST_OF_A_STEP * len(stems_of(step)) for step in steps)
 
 
-def _is_same_language(reply: str, sources: Sequence[Source]) -> bool:
+def _is_same_language(sentences: Sequence[Written], sources: Sequence[Source]) -> bool:
     """True also where it cannot be told, for then more is checked."""
-    theirs = language_of(" ".join(one.text for one in written_sentences(reply)))
+    theirs = language_of(" ".join(one.text for one in sentences))
     ours = language_of(" ".join(source.passage.text for source in sources))
     return theirs == ours or theirs is None or ours is None
 

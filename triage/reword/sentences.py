@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_MARKS = re.compile(r"(?:\s*\[\d{1,3}\])+")
+_MARKS = re.compile(r"(?:[ \t\u00a0]{0,4}\[\d{1,3}\])+")
 _NUMBER = re.compile(r"\d+")
 _BULLET = re.compile(r"^\s*(?:[-*•]\s+|\d{1,2}[.)]\s+|#{1,6}\s+)")
 # Of a language model that thinks aloud; what it thinks is no part of what it says.

@@ -15,7 +15,9 @@ from triage.app import open_endpoint
 from triage.desk import Desk
 from triage.errors import Misconfigured
 from triage.pipeline import accept, process
+from triage.replay import Parts, replay
 from triage.reword import Endpoint, Reworder
+from triage.reword.sentences import span_sentences
 from triage.settings import Settings, read_settings
 from triage.tickets import store
 from triage.tickets.views import Json, story_view
@@ -58,8 +60,6 @@ def test_reworded_sentences_stand_beside_the_verbatim_ones(
 ) -> None:
     verbatim = desk.knowledge.answer(ASKED)
     # As faithful as can be: the span's own sentences, each with its mark.
-    from triage.reword.sentences import span_sentences
-
     server.text = "\n".join(f"{one} [1]" for one in span_sentences(verbatim.text))  # type: ignore[union-attr]
     said = told(sessions, desk, ASKED)
     assert said["answered"] is True
@@ -68,6 +68,18 @@ def test_reworded_sentences_stand_beside_the_verbatim_ones(
     assert said["reworded"], said["reworded_note"]
     assert {one["citation"] for one in said["reworded"]} == {0}  # type: ignore[attr-defined]
     assert ASKED not in server.sent()
+
+
+def test_a_replay_compares_the_verbatim_answer(
+    sessions: sessionmaker[Session], desk: Desk, server: LlmServer, home: Path, encoder: Encoder
+) -> None:
+    server.text = "Open FennGate. [1]"
+    told(sessions, desk, ASKED)
+    with sessions() as session:
+        (row,) = store.list_tickets(session)
+        parts = Parts(encoder, home / "models", home / "kb", ("public",))
+        assert replay(session, row.id, parts).is_same
+    assert len(server.requests) == 1
 
 
 def test_an_abstention_is_never_put_to_the_model(

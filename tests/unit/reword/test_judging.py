@@ -65,6 +65,11 @@ def test_verbatim_goes_alone_where_little_is_left() -> None:
     assert judge("", [Source.of(span)], "en").lack is Lack.TOO_LITTLE_LEFT
 
 
+def test_a_flood_of_sentences_is_not_even_checked() -> None:
+    assert judge("Open FennGate. [1]\n" * 101, [Source.of("Open FennGate.")], "en").lack is Lack.TOO_MUCH
+    assert judge(" " * 20_000 + "[1]", [Source.of("Open FennGate.")], "en").lack is Lack.TOO_LITTLE_LEFT
+
+
 def test_a_missing_step_takes_the_whole_rewording() -> None:
     whole = "Open FennGate. [1]\nChoose Leeds as the site. [1]\nConfirm in the Authenticator app. [1]"
     assert len(kept(whole, STEPS)) == 3
