@@ -13,7 +13,9 @@ from kb import Encoder, KnowledgeBase, load_encoder, prepare_encoder
 from triage.db.engine import open_engine
 from triage.db.upgrade import check_database
 from triage.desk import Desk
+from triage.errors import Misconfigured
 from triage.history import History
+from triage.reword import Endpoint, Reworder
 from triage.settings import SQLITE_FILE, Settings
 from triage.worker import Jobs, Worker
 
@@ -58,6 +60,9 @@ def open_desk(settings: Settings, sessions: sessionmaker[Session] | None = None)
     Close its history, if any, before the database.
     """
     encoder = open_encoder(settings)
+    endpoint = open_endpoint(settings)
+    if settings.macros and not settings.macros.is_file():
+        raise Misconfigured(f"TRIAGE_MACROS names {settings.macros}, and there is no such file.")
     return Desk(
         encoder,
         KnowledgeBase.open(settings.knowledge_folder, encoder),
@@ -67,7 +72,19 @@ def open_desk(settings: Settings, sessions: sessionmaker[Session] | None = None)
         datasets=settings.datasets_folder,
         history=History(sessions, encoder) if sessions else None,
         duplicate_days=settings.duplicate_days,
+        macros_file=settings.macros_file,
+        reworder=Reworder(endpoint) if endpoint else None,
     )
+
+
+def open_endpoint(settings: Settings) -> Endpoint | None:
+    """The language model that rewords answers, or None where none is set; nothing is sent to it yet."""
+    if settings.llm_url is None:
+        return None
+    if not settings.llm_model:
+        raise Misconfigured("TRIAGE_LLM_URL is set and TRIAGE_LLM_MODEL is not: name the model that rewords answers.")
+    key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else None
+    return Endpoint(settings.llm_url, settings.llm_model, key, settings.llm_timeout_s)
 
 
 @contextmanager

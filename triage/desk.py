@@ -11,13 +11,15 @@ from typing import Generic, TypeVar
 import structlog
 
 from kb import Bar, Encoder, Gate, KnowledgeBase
-from triage.errors import DatasetDamaged, ModelError, ModelMismatch
+from triage.errors import DatasetDamaged, Misconfigured, ModelError, ModelMismatch
 from triage.history import History
 from triage.learning.answers import bar_for
 from triage.learning.clearing import clear
 from triage.learning.past import read_past
 from triage.learning.registry import champion
+from triage.macros import Macro, MacroShelf, macros_among, read_macros, read_vectors, write_vectors
 from triage.policy import FieldPolicy, Policy, read_policy, unknown_values
+from triage.reword import Reworder
 from triage.route import Clearance
 from triage.understand.certificate import needed
 from triage.understand.classifier import Classifier
@@ -42,6 +44,7 @@ class Loaded:
     bar: Bar
     described: tuple[DescribedField, ...] = ()
     past: tuple[PastTickets, ...] = ()
+    macros: MacroShelf | None = None
 
 
 class Desk:
@@ -53,7 +56,7 @@ class Desk:
     others go on with what there was.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # every part of the desk, named once, by the composition root
         self,
         encoder: Encoder,
         knowledge: KnowledgeBase,
@@ -64,11 +67,14 @@ class Desk:
         datasets: Path | None = None,
         history: History | None = None,
         duplicate_days: int = 7,
+        macros_file: Path | None = None,
+        reworder: Reworder | None = None,
     ) -> None:
         self.encoder = encoder
         self.knowledge = knowledge
         self.history = history
         self.duplicate_days = duplicate_days
+        self.reworder = reworder
         self._datasets = datasets
         self._trained_on: tuple[str, PastTickets | None] = ("", None)
         self._without_past: str | None = None
@@ -76,6 +82,11 @@ class Desk:
         self._lock = threading.Lock()
         self._model: _Watched[Classifier | None] = _Watched(models / "champion", lambda _: self._load_champion(models))
         self._policy: _Watched[Policy] = _Watched(policy_file, read_policy)
+        self._macros: _Watched[tuple[Macro, ...]] | None = (
+            _Watched(macros_file, self._read_macros) if macros_file else None
+        )
+        self._shelf: tuple[str, MacroShelf] | None = None
+        self._macro_vectors = models.parent / "macros" / f"{encoder.fingerprint[:16]}.npz"
         self._loaded: Loaded | None = None
         self._refusal: str | None = None
         self._described: dict[str, DescribedField] = {}
@@ -101,12 +112,46 @@ class Desk:
         try:
             model_is_new = self._model.refresh()
             policy_is_new = self._policy.refresh()
+            macros_are_new = self._refresh_shelf()
             gate_is_new = self.knowledge.gate is not self._gate
-            if self._loaded is None or model_is_new or policy_is_new or gate_is_new:
+            if self._loaded is None or model_is_new or policy_is_new or macros_are_new or gate_is_new:
                 self._loaded = self._assemble(self._model.value, self._policy.value)
             return self._loaded
         finally:
             self._lock.release()
+
+    def _refresh_shelf(self) -> bool:
+        """Take over macros from their file and from the knowledge base; True where either has changed."""
+        snapshot = self.knowledge.snapshot
+        file_is_new = self._macros is not None and self._macros.refresh()
+        if self._shelf and not file_is_new and self._shelf[0] == snapshot:
+            return False
+        macros = (*(self._macros.value if self._macros else ()), *macros_among(self.knowledge.articles()))
+        if self._shelf and self._shelf[1].macros == macros:
+            self._shelf = (snapshot, self._shelf[1])
+            return False
+        known = self._shelf[1].vectors if self._shelf else read_vectors(self._macro_vectors)
+        shelf = MacroShelf(macros, self.encoder, known)
+        self._shelf = (snapshot, shelf)
+        if shelf.vectors.keys() - known.keys():
+            self._keep_vectors(shelf)
+        return True
+
+    def _keep_vectors(self, shelf: MacroShelf) -> None:
+        try:
+            write_vectors(self._macro_vectors, shelf.vectors)
+        except OSError as error:  # they are at hand, and the next start makes them again
+            log.warning("vectors of macros not kept", reason=str(error))
+
+    def _read_macros(self, file: Path) -> tuple[Macro, ...]:
+        """The macros of the file; one that has become unreadable stops no ticket, those that were read go on."""
+        try:
+            return read_macros(file)
+        except Misconfigured as error:
+            if self._loaded is None or self._macros is None:
+                raise
+            log.warning("macros not read again", reason=str(error))
+            return self._macros.value
 
     def _load_champion(self, models: Path) -> Classifier | None:
         try:
@@ -170,9 +215,18 @@ class Desk:
             log.warning(sentence)
         past = self._past_of(classifier)
         self._gate = self.knowledge.gate
-        bar = bar_for(self._gate, policy.answers)
-        parts = (self.encoder, self.knowledge, classifier, policy, clearance)
-        return Loaded(*parts, self._audiences, bar, described, past)
+        return Loaded(
+            self.encoder,
+            self.knowledge,
+            classifier,
+            policy,
+            clearance,
+            self._audiences,
+            bar_for(self._gate, policy.answers),
+            described,
+            past,
+            self._shelf[1] if self._shelf else None,
+        )
 
 
 def doubts(classifier: Classifier | None, policy: Policy) -> tuple[str, ...]:

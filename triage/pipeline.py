@@ -1,24 +1,29 @@
 """How does a ticket travel from its channel to its result?
 
 channel ─► accept(): ticket row + queued job in one transaction ─► 2xx
-              └► process(): understand ─► route ─► answer ─► record ─► deliver, in one transaction
+              └► process(): understand ─► route ─► answer (─► reword) ─► record ─► deliver, in one transaction
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import structlog
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
+from kb import Answer
 from triage import __version__
 from triage.answer import answer
 from triage.deliver import deliver
 from triage.desk import Desk, Loaded
 from triage.intake import Acceptance, JobQueue, accept
+from triage.macros import suggest_macros
+from triage.privacy import names_of
+from triage.reword import Reworder
 from triage.route import route
 from triage.tickets import store
 from triage.tickets.model import Assessment, IncomingTicket, Provenance, TicketState
@@ -66,6 +71,18 @@ def assess(
         today=today,
         duplicate_of=duplicate_of,
     )
+    macros = (
+        suggest_macros(
+            loaded.macros,
+            ticket,
+            understanding.vector,
+            decisions,
+            language=understanding.language,
+            ticket_id=ticket_id,
+        )
+        if loaded.macros
+        else ()
+    )
     return Assessment(
         understanding=understanding,
         decisions=decisions,
@@ -80,7 +97,22 @@ def assess(
         ),
         seconds=time.perf_counter() - began,
         duplicate_of=duplicate_of,
+        macros=macros,
     )
+
+
+def reworded(assessment: Assessment, ticket: IncomingTicket, reworder: Reworder | None) -> Assessment:
+    """The assessment with its answer in other words beside the verbatim ones, where a language model is set.
+
+    An abstention is never put to it: it might answer.
+    """
+    if reworder is None or not isinstance(assessment.answer, Answer):
+        return assessment
+    names = names_of(ticket.requester, ticket.features)
+    began = time.perf_counter()
+    rewording = reworder.reword(assessment.answer, assessment.understanding.language, names)
+    seconds = assessment.seconds + time.perf_counter() - began
+    return replace(assessment, rewording=rewording, seconds=seconds)
 
 
 def process(sessions: sessionmaker[Session], desk: Desk, ticket_id: str, number: int) -> bool:
@@ -98,6 +130,8 @@ def process(sessions: sessionmaker[Session], desk: Desk, ticket_id: str, number:
     loaded = desk.current()
     original = original_of(ticket, earlier, loaded.encoder)
     assessment = assess(ticket, loaded, settled, ticket_id=ticket_id, duplicate_of=original)
+    # Before the transaction: nothing may be locked while somebody else's server thinks.
+    assessment = reworded(assessment, ticket, desk.reworder)
     now = datetime.now(UTC)
     try:
         with sessions.begin() as session:

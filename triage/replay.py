@@ -21,7 +21,8 @@ from triage.tickets.views import Json, assessment_view, run_view
 from triage.understand.classifier import Classifier
 from triage.version import code_digest
 
-# What a pass decided and why; not how long it took, what was delivered since, nor which past tickets there were.
+# What a pass decided and why; not how long it took, what was delivered since, which past tickets and macros there were,
+# nor how a language model worded the answer, which no one can repeat.
 COMPARED = ("text", "language", "predictions", "decisions", "answer")
 
 
@@ -110,7 +111,12 @@ def _policy(session: Session, run: RunRow) -> Policy | None:
 
 
 def _canonical(view: Json) -> dict[str, bytes]:
+    view = view | {"answer": _verbatim(view["answer"])}
     return {name: json.dumps(view[name], sort_keys=True, ensure_ascii=False, default=str).encode() for name in COMPARED}
+
+
+def _verbatim(answer: object) -> object:
+    return {k: v for k, v in answer.items() if not k.startswith("reworded")} if isinstance(answer, dict) else answer
 
 
 def _digest(parts: dict[str, bytes]) -> str:

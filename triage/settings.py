@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -75,6 +76,24 @@ class Settings(BaseSettings):
         description="Store subject and body of new tickets without addresses, numbers, passwords and the requester's "
         "names. The originals are then nowhere; see [privacy](privacy.md).",
     )
+    llm_url: str | None = Field(
+        default=None,
+        description="An OpenAI-compatible endpoint that rewords answers, such as `http://127.0.0.1:8080/v1`. Off where "
+        "it is not set; see [rewording](../howto/llm.md).",
+    )
+    llm_model: str | None = Field(default=None, description="The name of the model at that endpoint.")
+    llm_api_key: SecretStr | None = Field(default=None, description="The key for that endpoint, if it wants one.")
+    llm_timeout_s: float = Field(
+        default=10.0,
+        gt=0,
+        le=120,
+        description="Seconds for the whole exchange with that endpoint; the verbatim answer goes out alone after that.",
+    )
+    macros: Path | None = Field(
+        default=None,
+        description="A YAML or JSON file of [macros](../howto/macros.md) to suggest to agents. Default: `macros.yaml` "
+        "in the home folder, if it is there.",
+    )
     log_level: str = Field(default="info", description="debug, info, warning or error.")
     log_json: bool = Field(default=False, description="Log JSON lines instead of text for people.")
 
@@ -92,7 +111,22 @@ class Settings(BaseSettings):
             raise ValueError("must be debug, info, warning or error")
         return value.lower()
 
-    @field_validator("home", "encoder_path")
+    @field_validator("llm_url", "llm_model", "llm_api_key", "macros", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value  # as compose hands on what is not set
+
+    @field_validator("llm_url")
+    @classmethod
+    def _web_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        address = urlsplit(value)
+        if address.scheme not in ("http", "https") or not address.hostname or address.port == 0:
+            raise ValueError("must be an address such as https://host/v1")
+        return value
+
+    @field_validator("home", "encoder_path", "macros")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else None
@@ -127,6 +161,11 @@ class Settings(BaseSettings):
     def knowledge_folder(self) -> Path:
         """Where the snapshots of the knowledge base lie."""
         return self.home / "kb"
+
+    @property
+    def macros_file(self) -> Path:
+        """Where the macros lie; a missing file means none."""
+        return self.macros or self.home / "macros.yaml"
 
     @property
     def policy_file(self) -> Path:

@@ -26,6 +26,17 @@ REQUEST_SECONDS = Histogram(
     "triage_request_seconds", "Seconds to answer a request of the REST API.", ["method", "path", "status"]
 )
 
+REWORDINGS = Counter(
+    "triage_rewordings",
+    "Answers that a language model was to reword: reworded, or why the verbatim answer stands alone.",
+    ["outcome"],
+)
+REWORDED_SENTENCES = Counter(
+    "triage_reworded_sentences",
+    "Sentences that a language model wrote: kept, or the check that dropped them.",
+    ["verdict"],
+)
+
 
 class _Stderr(io.TextIOBase):
     """Standard error as it is at the moment of writing: whoever replaces it for a while may have closed it since."""

@@ -17,6 +17,7 @@ from triage.cli import (
     knowledge,
     labels,
     learn,
+    llm,
     models,
     policy,
     serve,
@@ -44,6 +45,7 @@ cli.add_typer(models.cli, name="models")
 cli.add_typer(datasets.cli, name="datasets")
 cli.add_typer(labels.cli, name="labels")
 cli.add_typer(policy.cli, name="policy")
+cli.add_typer(llm.cli, name="llm")
 cli.add_typer(keys.cli, name="keys")
 cli.add_typer(database.cli, name="db")
 

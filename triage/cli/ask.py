@@ -16,6 +16,7 @@ from triage.cli.show import (
     LEGEND,
     answer_cell,
     decision_cell,
+    macro_lines,
     out,
     print_json,
     show_citations,
@@ -108,7 +109,9 @@ def masked_assessment(ticket: IncomingTicket, assessment: Assessment) -> tuple[I
     shown = replace(read, text=mask(read.text, names=names), predictions=predictions, similar=similar)
     return (
         replace(ticket, subject=mask(ticket.subject, names=names), body=mask(ticket.body, names=names)),
-        replace(assessment, understanding=shown),
+        replace(
+            assessment, understanding=shown, macros=tuple(replace(m, text="", variables=()) for m in assessment.macros)
+        ),
     )
 
 
@@ -123,6 +126,8 @@ def _show_whole(ticket: IncomingTicket, assessment: Assessment) -> None:
             because = escape(", ".join(prediction.evidence) + change)
             out.print(f"[dim]{escape(prediction.field)} because of: {because}[/]")
     for line in similar_lines(assessment.understanding.similar):
+        out.print(line, soft_wrap=True)
+    for line in macro_lines(assessment.macros):
         out.print(line, soft_wrap=True)
     show_answer(assessment.answer)
     out.print()

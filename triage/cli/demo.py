@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -53,6 +54,8 @@ def demo(
         settings.home.mkdir(parents=True, exist_ok=True)
         if (desk / "policy.toml").exists():
             write_policy(settings.policy_file, (desk / "policy.toml").read_text(encoding="utf-8"))
+        if (desk / "macros.yaml").exists():
+            shutil.copy(desk / "macros.yaml", settings.home / "macros.yaml")
         set_up(settings)
         _train_once(settings, desk / "tickets.csv")
         show_report(sync_folder(settings, desk / "kb"))

@@ -22,7 +22,7 @@ from rich.table import Table
 
 from kb import Citation
 from triage.db.tables import CitationRow, DecisionRow
-from triage.tickets.model import Decision, Outcome, SimilarTicket
+from triage.tickets.model import Decision, Outcome, RewordedSentence, SimilarTicket, SuggestedMacro
 
 # In a pipe or a log there is no width to keep to; 80 columns would cut every table.
 WIDE = 180
@@ -115,6 +115,33 @@ def similar_lines(similar: Iterable[SimilarTicket], *, titles: bool = True) -> I
         whose = f"[dim]{one.ticket_id or 'training data'}[/]"
         title = f" {escape(one.title)}" if titles and one.title else ""
         yield f"[dim]similar[/] {one.cosine:.2f}{title} [cyan]{escape(labels)}[/] {whose}"
+
+
+def macro_lines(macros: Iterable[SuggestedMacro]) -> Iterator[str]:
+    """Suggested macros below a decision, best first; what could not be filled in stands out."""
+    for one in macros:
+        yield f"[dim]macro[/] {one.score:.2f} [bold]{escape(one.title)}[/] [dim]{escape(one.macro_id)}[/]"
+        for line in _filled(one).splitlines():
+            yield f"    {line}"
+
+
+def _filled(macro: SuggestedMacro) -> str:
+    parts, done = [], 0
+    for variable in macro.variables:
+        colour = "green" if variable.value is not None else "bold yellow"
+        shown = escape(macro.text[variable.start : variable.end])
+        parts += [escape(macro.text[done : variable.start]), f"[{colour}]{shown}[/]"]
+        done = variable.end
+    return "".join([*parts, escape(macro.text[done:])])
+
+
+def reworded_lines(sentences: Iterable[RewordedSentence], model: str | None, note: str | None) -> Iterator[str]:
+    """An answer in other words, each sentence with the number of its citation, or why there are none."""
+    said = [f"{escape(one.text)} [cyan]\\[{one.citation + 1}][/]" for one in sentences]
+    yield from said
+    if model:
+        what = f"In the words of {model}; below is what the articles say." if said else "Not reworded."
+        yield f"[dim]{escape(' '.join(filter(None, (what, note))))}[/]"
 
 
 def similar_table(similar: Iterable[SimilarTicket]) -> Table:

@@ -23,21 +23,23 @@ from triage.cli.show import (
     LEGEND,
     answer_cell,
     decision_cell,
+    macro_lines,
     note,
     out,
     print_json,
+    reworded_lines,
     show_citations,
     similar_lines,
     similar_table,
     ticket_table,
 )
-from triage.db.tables import RunRow, TicketRow
+from triage.db.tables import AnswerRow, RunRow, TicketRow
 from triage.errors import NotFound
 from triage.pipeline import accept
 from triage.privacy import mask, names_of
 from triage.tickets import store
-from triage.tickets.model import Correction, IncomingTicket, TicketState
-from triage.tickets.views import masked_view, similar_of, similar_view, story_view
+from triage.tickets.model import Correction, IncomingTicket, RewordedSentence, TicketState
+from triage.tickets.views import macros_of, masked_view, similar_of, similar_view, story_view
 from triage.understand.cleaning import clean
 from triage.understand.similar import similar as nearest
 from triage.worker import Jobs
@@ -294,15 +296,26 @@ def _show_run(run: RunRow, *, titles: bool) -> None:
         out.print(f"[bold]{escape(decision.field)}[/] {decision_cell(decision)}  [dim]{escape(decision.reason)}[/]")
     for line in similar_lines(similar_of(run), titles=titles):
         out.print(line, soft_wrap=True)
-    answer = run.answer
-    if answer is None or answer.reason is not None:
-        out.print(f"[yellow]No answer:[/] {escape((answer.explanation if answer else None) or '')}")
-        if answer and answer.citations:
-            out.print("[yellow]For an agent to look at:[/]")
-    show_citations(answer.citations if answer else ())
-    if answer and answer.citations:
-        out.print(f"[green]{answer.probability:.0%}[/] probability that this answers the question.")
-    for one in answer.feedback if answer else ():
-        out.print(f"[magenta]{escape(one.author)}[/] said: {one.verdict.replace('_', ' ')} {escape(one.note)}")
+    if titles:
+        for line in macro_lines(macros_of(run)):
+            out.print(line, soft_wrap=True)
+    _show_stored_answer(run.answer)
     for delivery in run.deliveries:
         out.print(f"[dim]{delivery.channel}: {delivery.state}. {escape(delivery.detail)}[/]")
+
+
+def _show_stored_answer(answer: AnswerRow | None) -> None:
+    if answer is None or answer.reason is not None:
+        out.print(f"[yellow]No answer:[/] {escape((answer.explanation if answer else None) or '')}")
+    if answer is None:
+        return
+    if answer.reason is not None and answer.citations:
+        out.print("[yellow]For an agent to look at:[/]")
+    sentences = [RewordedSentence(one["text"], one["citation"]) for one in answer.reworded or ()]
+    for line in reworded_lines(sentences, answer.reworded_by, answer.reworded_note):
+        out.print(line, soft_wrap=True)
+    show_citations(answer.citations)
+    if answer.citations:
+        out.print(f"[green]{answer.probability:.0%}[/] probability that this answers the question.")
+    for one in answer.feedback:
+        out.print(f"[magenta]{escape(one.author)}[/] said: {one.verdict.replace('_', ' ')} {escape(one.note)}")

@@ -114,6 +114,7 @@ class RunRow(Table):
     finished_at: Mapped[datetime]
     similar: Mapped[list[Any]]  # the nearest past tickets, as they were then
     duplicate_of: Mapped[str | None] = mapped_column(ForeignKey("tickets.id"))
+    macros: Mapped[list[Any]]  # reply templates suggested to agents, best first, as they were filled then
 
     ticket: Mapped[TicketRow] = relationship(back_populates="runs", foreign_keys=ticket_id)
     predictions: Mapped[list[PredictionRow]] = relationship(order_by="PredictionRow.ordinal")
@@ -180,6 +181,11 @@ class AnswerRow(Table):
     explanation: Mapped[str | None] = mapped_column(Text)
     snapshot: Mapped[str] = mapped_column(Name)
     nearest: Mapped[list[Any]]  # [{"article_id", "title", "score"}] that an abstention almost chose
+    # What a language model made of the citations, [{"text", "citation"}]; null where nothing of it may be shown. The
+    # model's name is null where none was asked; the note says in words what was dropped, or why all of it.
+    reworded: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
+    reworded_by: Mapped[str | None] = mapped_column(Name)
+    reworded_note: Mapped[str | None] = mapped_column(Text)
 
     citations: Mapped[list[CitationRow]] = relationship(order_by="CitationRow.ordinal")
     feedback: Mapped[list[AnswerFeedbackRow]] = relationship(order_by="AnswerFeedbackRow.id")

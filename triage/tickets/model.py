@@ -232,6 +232,47 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True)
+class RewordedSentence:
+    """A sentence of a language model that passed the checks; ``citation`` counts the answer's citations from 0."""
+
+    text: str
+    citation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rewording:
+    """What a language model made of an answer's spans: ``sentences``, or none and the ``note`` why not, in words.
+
+    The note also says how many sentences were dropped where the others stand.
+    """
+
+    sentences: tuple[RewordedSentence, ...]
+    model: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MacroVariable:
+    """A variable of a macro; ``text[start:end]`` stands in its place: the ``value``, or a mark where that is None."""
+
+    name: str
+    value: str | None
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestedMacro:
+    """A reply template near to the ticket: ``text`` with its variables filled, ``score`` a cosine (-1..1)."""
+
+    macro_id: str
+    title: str
+    text: str
+    score: float
+    variables: tuple[MacroVariable, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Provenance:
     """The hashes and versions of all that made a decision."""
 
@@ -247,7 +288,8 @@ class Provenance:
 class Assessment:
     """Everything the bot thinks of a ticket, and what it was made with; nothing is stored yet.
 
-    ``duplicate_of`` is the id of the open ticket that says the same and came first.
+    ``duplicate_of`` is the id of the open ticket that says the same and came first. ``rewording`` is None where no
+    language model was asked; ``macros`` are best first.
     """
 
     understanding: Understanding
@@ -256,3 +298,5 @@ class Assessment:
     provenance: Provenance
     seconds: float
     duplicate_of: str | None = None
+    rewording: Rewording | None = None
+    macros: tuple[SuggestedMacro, ...] = ()

@@ -12,7 +12,7 @@ from kb import Abstention, Answer
 from triage.db.engine import insert_unless_there
 from triage.db.tables import AnswerRow, CitationRow, DecisionRow, PolicyRow, PredictionRow, RunRow
 from triage.tickets.ids import new_id
-from triage.tickets.model import Assessment, Decision, LabelProbability, Prediction, Silence
+from triage.tickets.model import Assessment, Decision, LabelProbability, Prediction, Rewording, Silence
 from triage.tickets.past import keep_vector
 
 
@@ -35,13 +35,14 @@ def record_run(session: Session, ticket_id: str, number: int, assessment: Assess
             finished_at=now,
             similar=[asdict(one) for one in understanding.similar],
             duplicate_of=assessment.duplicate_of,
+            macros=[asdict(one) for one in assessment.macros],
         )
     )
     session.flush()
     keep_vector(session, ticket_id, run_id, assessment.provenance.encoder_fingerprint, understanding.vector)
     session.add_all(_prediction(run_id, i, prediction) for i, prediction in enumerate(understanding.predictions))
     session.add_all(_decision(run_id, i, decision) for i, decision in enumerate(assessment.decisions))
-    session.add(_answer(run_id, assessment.answer))
+    session.add(_answer(run_id, assessment.answer, assessment.rewording))
     session.flush()
     session.add_all(_citations(run_id, assessment.answer))
     return run_id
@@ -83,11 +84,15 @@ def _labels(ranked: Sequence[LabelProbability]) -> list[dict[str, object]]:
     return [asdict(label) for label in ranked]
 
 
-def _answer(run_id: str, said: Answer | Abstention | Silence) -> AnswerRow:
+def _answer(run_id: str, said: Answer | Abstention | Silence, rewording: Rewording | None) -> AnswerRow:
     if isinstance(said, Answer):
-        return AnswerRow(
+        row = AnswerRow(
             run_id=run_id, probability=said.probability, explanation=said.basis, snapshot=said.snapshot, nearest=[]
         )
+        if rewording:
+            row.reworded = [asdict(one) for one in rewording.sentences] or None
+            row.reworded_by, row.reworded_note = rewording.model, rewording.note
+        return row
     return AnswerRow(
         run_id=run_id,
         probability=said.probability,

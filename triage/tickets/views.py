@@ -8,7 +8,18 @@ from dataclasses import asdict
 from kb import Abstention, Answer, Citation
 from triage.db.tables import AnswerFeedbackRow, AnswerRow, CorrectionRow, RunRow, TicketRow
 from triage.privacy import mask
-from triage.tickets.model import Assessment, IncomingTicket, LabelOrigin, PastLabel, PastSource, Silence, SimilarTicket
+from triage.tickets.model import (
+    Assessment,
+    IncomingTicket,
+    LabelOrigin,
+    MacroVariable,
+    PastLabel,
+    PastSource,
+    Rewording,
+    Silence,
+    SimilarTicket,
+    SuggestedMacro,
+)
 
 Json = dict[str, object]
 
@@ -24,7 +35,8 @@ def assessment_view(ticket: IncomingTicket, assessment: Assessment) -> Json:
         "predictions": [asdict(prediction) for prediction in understanding.predictions],
         "similar": similar_view(understanding.similar),
         "decisions": [asdict(decision) for decision in assessment.decisions],
-        "answer": answer_view(assessment.answer),
+        "answer": answer_view(assessment.answer, assessment.rewording),
+        "macros": macros_view(assessment.macros),
         "provenance": asdict(assessment.provenance),
         "seconds": assessment.seconds,
     }
@@ -35,8 +47,16 @@ def similar_view(similar: Sequence[SimilarTicket]) -> list[Json]:
     return [asdict(one) for one in similar]
 
 
-def answer_view(said: Answer | Abstention | Silence) -> Json:
-    """An answer, an abstention or a silence, ready for JSON: ``answered`` tells which."""
+def macros_view(macros: Sequence[SuggestedMacro]) -> list[Json]:
+    """Suggested macros, ready for JSON."""
+    return [asdict(one) for one in macros]
+
+
+def answer_view(said: Answer | Abstention | Silence, rewording: Rewording | None = None) -> Json:
+    """An answer, an abstention or a silence, ready for JSON: ``answered`` tells which.
+
+    The verbatim words are always there; ``reworded`` stands beside them, null where nothing may be shown.
+    """
     if isinstance(said, Answer):
         return {
             "answered": True,
@@ -45,6 +65,9 @@ def answer_view(said: Answer | Abstention | Silence) -> Json:
             "basis": said.basis,
             "citations": citations_view(said.citations),
             "snapshot": said.snapshot,
+            "reworded": [asdict(one) for one in rewording.sentences] or None if rewording else None,
+            "reworded_by": rewording.model if rewording else None,
+            "reworded_note": rewording.note if rewording else None,
         }
     return {
         "answered": False,
@@ -75,7 +98,7 @@ def story_view(row: TicketRow) -> Json:
 def run_view(run: RunRow) -> Json:
     """One pass over a ticket, ready for JSON."""
     return {
-        **_columns(run, "number", "text", "language", "seconds", "finished_at", "similar", "duplicate_of"),
+        **_columns(run, "number", "text", "language", "seconds", "finished_at", "similar", "duplicate_of", "macros"),
         "predictions": [_columns(p, "field", "ranked", "familiarity", "evidence", "change") for p in run.predictions],
         "decisions": [
             _columns(d, "field", "outcome", "value", "probability", "reason", "rule", "alternatives")
@@ -106,6 +129,20 @@ def similar_of(run: RunRow) -> tuple[SimilarTicket, ...]:
     )
 
 
+def macros_of(run: RunRow) -> tuple[SuggestedMacro, ...]:
+    """The macros suggested in a run, as values again."""
+    return tuple(
+        SuggestedMacro(
+            one["macro_id"],
+            one["title"],
+            one["text"],
+            one["score"],
+            tuple(MacroVariable(**variable) for variable in one["variables"]),
+        )
+        for one in run.macros
+    )
+
+
 def stored_answer_view(row: AnswerRow) -> Json:
     """A stored answer or abstention in the shape of ``answer_view``."""
     citations = [
@@ -121,7 +158,7 @@ def stored_answer_view(row: AnswerRow) -> Json:
         "text": text,
         "citations": citations,
         "basis": row.explanation or "",
-        **_columns(row, "probability", "snapshot"),
+        **_columns(row, "probability", "snapshot", "reworded", "reworded_by", "reworded_note"),
     }
 
 
@@ -146,16 +183,25 @@ _IMPERSONAL = frozenset(
 def masked_view(view: Json, names: Sequence[str]) -> Json:
     """A view fit for a public place: all that the requester wrote, without what is personal in it.
 
-    What the requesters of similar tickets wrote is left out, as their names are not known here.
+    What the requesters of similar tickets wrote is left out, as their names are not known here; so are macros, which
+    address the requester by name.
     """
-    return {key: value if key in _IMPERSONAL else _masked(value, names) for key, value in view.items()} | (
-        {"similar": without_titles(view["similar"])} if "similar" in view else {}
-    )
+    shown = {key: value if key in _IMPERSONAL else _masked(value, names) for key, value in view.items()}
+    if "similar" in view:
+        shown["similar"] = without_titles(view["similar"])
+    if "macros" in view:
+        shown["macros"] = without_words(view["macros"])
+    return shown
 
 
 def without_titles(similar: object) -> list[Json]:
     """The view of similar tickets without anybody's words."""
     return [{**one, "title": ""} for one in similar] if isinstance(similar, list) else []
+
+
+def without_words(macros: object) -> list[Json]:
+    """The view of suggested macros without what was filled in."""
+    return [{**one, "text": "", "variables": []} for one in macros] if isinstance(macros, list) else []
 
 
 def _masked(value: object, names: Sequence[str]) -> object:

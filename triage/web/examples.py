@@ -49,6 +49,17 @@ ANSWER: JsonDict = {
     "text": _CITATION["text"],
     "basis": "From 92% on, 148 of 150 checked questions were answered rightly: at least 95% are, with 95% confidence.",
     "citations": [_CITATION],
+    "reworded": [{"text": "Open FennGate, choose Leeds and confirm in the Authenticator app.", "citation": 0}],
+    "reworded_by": "qwen3-4b",
+    "reworded_note": "",
+}
+_GREETING = "Hello ⟨ticket.requester.name?⟩, please follow the steps for FennGate."
+_MACRO: JsonDict = {
+    "macro_id": "vpn-steps",
+    "title": "VPN: the steps",
+    "text": _GREETING,
+    "score": 0.58,
+    "variables": [{"name": "ticket.requester.name", "value": None, "start": 6, "end": 30}],
 }
 ABSTENTION: JsonDict = {
     "answered": False,
@@ -101,6 +112,7 @@ _READ: JsonDict = {
     "similar": [_SIMILAR],
     "decisions": [_DECISION],
     "answer": ANSWER,
+    "macros": [_MACRO],
     "provenance": _PROVENANCE,
     "seconds": 0.021,
 }

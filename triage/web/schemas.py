@@ -79,11 +79,38 @@ class SimilarOut(BaseModel):
     source: Literal["training", "desk"]
 
 
+class RewordedOut(BaseModel):
+    """A sentence of a language model that passed the checks; ``citation`` counts the citations from 0."""
+
+    text: str
+    citation: int
+
+
+class MacroVariableOut(BaseModel):
+    """A variable of a macro: ``text[start:end]`` is what stands in its place, ``value`` is null where it is unknown."""
+
+    name: str
+    value: str | None
+    start: int
+    end: int
+
+
+class MacroOut(BaseModel):
+    """A reply template near to the ticket, its variables filled."""
+
+    macro_id: str
+    title: str
+    text: str
+    score: float
+    variables: list[MacroVariableOut]
+
+
 class AnswerOut(BaseModel):
     """An answer with its citations, or (``answered`` false) the reason why there is none.
 
     ``basis`` says what lets the probability of an answer suffice; ``suggestion`` are words for agents to look at. With
     the reason ``several``, ``nearest`` are the articles to choose from.
+    ``reworded`` says the citations in other words, where a language model is asked and what it wrote passed the checks.
     """
 
     model_config = shown(examples.ANSWER, examples.ABSTENTION)
@@ -98,6 +125,9 @@ class AnswerOut(BaseModel):
     nearest: list[NearestOut] | None = None
     basis: str | None = None
     suggestion: list[CitationOut] | None = None
+    reworded: list[RewordedOut] | None = None
+    reworded_by: str | None = None
+    reworded_note: str | None = None
 
 
 class ProvenanceOut(BaseModel):
@@ -126,6 +156,7 @@ class AssessmentOut(BaseModel):
     similar: list[SimilarOut]
     decisions: list[DecisionOut]
     answer: AnswerOut
+    macros: list[MacroOut]
     provenance: ProvenanceOut
     seconds: float
 
@@ -168,6 +199,7 @@ class RunOut(BaseModel):
     decisions: list[DecisionOut]
     answer: AnswerOut | None
     feedback: list[FeedbackOut]
+    macros: list[MacroOut]
     deliveries: list[DeliveryOut]
     provenance: ProvenanceOut
 
