@@ -1,64 +1,45 @@
 """Fit the gate of the knowledge base's answers and write ``kb/gate.json``.
 
-    python bench/fit_gate.py --data DIR [--write]
+    python -m bench.fit_gate --data DIR [--write]
 
-Every judged query is asked twice: with its articles present, and with them taken away, where any answer is wrong.
-The model learns whether the first article is right. The threshold is the lowest at which no set has more than 5 %
-wrong among the answered, judged out of fold.
+Every judged query is asked twice: with its articles present, and with them taken away, where any answer is wrong. The
+model learns whether the first article is right. The threshold is the lowest at which no set has more than 5 % wrong
+among the answered, judged out of fold.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import GroupKFold, cross_val_predict
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from kb.embedding import Encoder, load_encoder
-from kb.evaluation import index_articles
-from kb.gating import features
-from kb.retrieval import Ranked, Retriever
-from kb.sources.judged import JudgedQuery, read_articles, read_queries
+from kb import Gate, GateChecked, Trial, ask_both_ways, embed_articles, fit_on, load_encoder, outcomes
+from kb import read_judged_articles as read_articles
+from kb import read_judged_queries as read_queries
+from kb.gating import PORTABLE, as_json
+from triage.learning.answers import auroc
 
-REGULARISATION = 0.3
 TARGET_WRONG = 0.05
+SETS = (
+    ("officedocs", "officedocs_articles.jsonl.gz", "officedocs_queries_dev.jsonl", None),
+    ("stackfaq", "stackfaq/corpus.jsonl", "stackfaq/queries_dev.jsonl", "stackfaq/qrels_dev.tsv"),
+)
 
 
-def without(ranked: Ranked, retriever: Retriever, query: JudgedQuery) -> Ranked:
-    """The candidates, stretched anew, as if the right articles were not there."""
-    keep = np.array([retriever.articles[row].id not in query.relevant for row in ranked.rows])
-    views = {name: getattr(ranked, name)[keep] for name in Ranked.__slots__}
-    fused = views["fused"]
-    if len(fused):
-        views["fused"] = (fused - fused.min()) / max(float(np.ptp(fused)), 1e-9)
-    return Ranked(**views)
-
-
-def examples(
-    retriever: Retriever, queries: list[JudgedQuery], encoder: Encoder
-) -> tuple[list[dict[str, float]], list[bool]]:
-    """(features, whether the first article is right), answerable and unanswerable in turn."""
-    rows, right = [], []
-    for query, vector in zip(queries, encoder.encode([q.text for q in queries]), strict=True):
-        ranked = retriever.rank(query.text, vector)
-        for candidates in (ranked, without(ranked, retriever, query)):
-            rows.append(features(retriever, query.text, candidates))
-            right.append(retriever.articles[candidates.rows[0]].id in query.relevant)
-    return rows, right
-
-
-def threshold_for(probability: np.ndarray, right: np.ndarray) -> float:
-    """The lowest threshold above which at most the target share is wrong, and stays so for all higher ones."""
-    order = np.argsort(-probability)
-    wrong = np.cumsum(~right[order]) / np.arange(1, len(right) + 1)
+def threshold_for(checked: GateChecked) -> float:
+    """The lowest threshold above which at most the target share is wrong."""
+    order = np.argsort(-checked.probability)
+    wrong = np.cumsum(~checked.right[order]) / np.arange(1, len(order) + 1)
     allowed = np.flatnonzero(wrong <= TARGET_WRONG)
-    return float(probability[order][allowed[-1]]) if len(allowed) else 1.0
+    return float(checked.probability[order][allowed[-1]]) if len(allowed) else 1.0
+
+
+def part(checked: GateChecked, rows: slice) -> GateChecked:
+    """Some of the questions."""
+    return GateChecked(checked.probability[rows], checked.right[rows])
 
 
 def main() -> None:
@@ -70,60 +51,59 @@ def main() -> None:
     given = parser.parse_args()
     encoder = load_encoder(given.encoder)
     folder = given.data / "retrieval"
-    sets = {}
-    for name, articles, queries, qrels in (
-        ("officedocs", "officedocs_articles.jsonl.gz", "officedocs_queries_dev.jsonl", None),
-        ("stackfaq", "stackfaq/corpus.jsonl", "stackfaq/queries_dev.jsonl", "stackfaq/qrels_dev.tsv"),
-    ):
+    sets: dict[str, list[Trial]] = {}
+    for name, articles, queries, qrels in SETS:
         judged = read_queries(folder / queries, folder / qrels if qrels else None)
-        retriever = index_articles(read_articles(folder / articles), encoder)
-        sets[name] = examples(retriever, judged, encoder)
-        print(name, "done", flush=True)
-    names = list(sets["stackfaq"][0][0])
-    data = {
-        k: (np.array([[row[n] for n in names] for row in rows]), np.array(right)) for k, (rows, right) in sets.items()
-    }
-    every = np.concatenate([x for x, _ in data.values()]), np.concatenate([y for _, y in data.values()])
-    report = {name: transfer(data, name) for name in data}
-    x, y = every
-    groups = np.arange(len(y)) // 2  # the two askings of a query stay together
-    p = cross_val_predict(pipeline(), x, y, groups=groups, cv=GroupKFold(5), method="predict_proba")[:, 1]
-    sizes = np.cumsum([len(right) for _, right in data.values()])[:-1]
-    parts = list(zip(data, np.split(p, sizes), np.split(y, sizes), strict=True))
-    threshold = max(threshold_for(part, right) for _, part, right in parts)
-    for name, part, right in parts:
-        said = part >= threshold
-        report[name]["answered_of_answerable"] = round(float(said[::2].mean()), 4)
-        report[name]["wrong_of_answered"] = round(float((~right[said]).mean()), 4)
-        print(name, report[name])
-    fitted = pipeline().fit(x, y)
-    mean, scale, model = fitted[0].mean_, fitted[0].scale_, fitted[1]
-    print("threshold", round(threshold, 4), dict(zip(names, model.coef_[0].round(2).tolist(), strict=True)))
+        sets[name] = ask_both_ways(embed_articles(read_articles(folder / articles), encoder), judged, encoder)
+    # The askings of a query stay together, those of different sets apart.
+    every: list[Trial] = []
+    for trials in sets.values():
+        first = max((trial.query for trial in every), default=-1) + 1
+        every += [replace(trial, query=trial.query + first) for trial in trials]
+    gate = fit_on(every, names=PORTABLE)
+    report = {name: figures(gate, sets, every, name) for name in sets}
+    print(json.dumps(report, indent=1))
+    print({name: round(float(weight), 2) for name, weight in zip(gate.names, gate.weights, strict=True)})
     if given.write:
-        stored = {
-            "fitted_by": "python bench/fit_gate.py",
-            "judged_queries": report,
-            "features": names,
-            "mean": mean.round(5).tolist(),
-            "scale": scale.round(5).tolist(),
-            "weights": model.coef_[0].round(5).tolist(),
-            "bias": round(float(model.intercept_[0]), 5),
-            "threshold": round(threshold, 4),
-        }
-        Path("kb/gate.json").write_text(json.dumps(stored, indent=2) + "\n", encoding="utf-8")
+        write(gate, slices(sets), report)
 
 
-def pipeline() -> Pipeline:
-    """The model: features brought to one scale, then a logistic regression."""
-    return make_pipeline(StandardScaler(), LogisticRegression(C=REGULARISATION, max_iter=1000))
+def slices(sets: dict[str, list[Trial]]) -> dict[str, slice]:
+    """Which of all trials are those of each set."""
+    ends = np.cumsum([len(trials) for trials in sets.values()]).tolist()
+    return {name: slice(end - len(trials), end) for (name, trials), end in zip(sets.items(), ends, strict=True)}
 
 
-def transfer(data: dict[str, tuple[np.ndarray, np.ndarray]], name: str) -> dict[str, float]:
-    """How well a gate that was fitted on the other sets tells right from wrong on this one."""
-    others = [data[other] for other in data if other != name]
-    fitted = pipeline().fit(np.concatenate([x for x, _ in others]), np.concatenate([y for _, y in others]))
-    x, y = data[name]
-    return {"auroc_when_fitted_on_the_others": round(float(roc_auc_score(y, fitted.predict_proba(x)[:, 1])), 4)}
+def figures(gate: Gate, sets: dict[str, list[Trial]], every: list[Trial], name: str) -> dict[str, float | None]:
+    """How the gate does on one set at its threshold, and how one fitted on the other sets alone would do there."""
+    where = slices(sets)
+    checked = part(gate.checked, where[name])
+    threshold = max(threshold_for(part(gate.checked, rows)) for rows in where.values())
+    answered = checked.probability >= threshold
+    answerable = np.array([trial.is_answerable for trial in sets[name]])
+    others = fit_on([trial for other, trials in sets.items() if other != name for trial in trials], names=PORTABLE)
+    right, _ = outcomes(sets[name])
+    elsewhere = auroc(others.probabilities([trial.features for trial in sets[name]]), right)
+    return {
+        "auroc_when_fitted_on_the_others": elsewhere and round(elsewhere, 4),
+        "threshold": round(threshold, 4),
+        "answered_of_answerable": round(float((answered & answerable).sum() / answerable.sum()), 4),
+        "wrong_of_answered": round(float((answered & ~checked.right).sum() / max(1, answered.sum())), 4),
+    }
+
+
+def write(gate: Gate, where: dict[str, slice], report: dict[str, dict[str, float | None]]) -> None:
+    """Store the gate without the questions: on another desk they certify nothing."""
+    assert gate.among
+    nothing = GateChecked(np.empty(0), np.empty(0, dtype=np.bool_))
+
+    def bare(one: Gate) -> Gate:
+        threshold = max(threshold_for(part(one.checked, rows)) for rows in where.values())
+        return replace(one, threshold=threshold, checked=nothing, among=None)
+
+    stored = json.loads(as_json(replace(bare(gate), among=bare(gate.among))))
+    content = {"fitted_by": "python -m bench.fit_gate", "judged_queries": report, **stored}
+    Path("kb/gate.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
