@@ -24,6 +24,7 @@ from kb.errors import (
 )
 from kb.evaluation import evaluate_retrieval
 from kb.knowledge import KnowledgeBase
+from kb.lint import Finding, Severity, lint_articles
 from kb.vectors import GrowingIndex
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Encoder",
     "EncoderCard",
     "EncoderUnavailable",
+    "Finding",
     "FloatArray",
     "GrowingIndex",
     "Hit",
@@ -44,11 +46,13 @@ __all__ = [
     "ModelMissing",
     "Problem",
     "Progress",
+    "Severity",
     "SnapshotDamaged",
     "SnapshotMismatch",
     "SourceUnreadable",
     "SyncReport",
     "evaluate_retrieval",
+    "lint_articles",
     "load_encoder",
     "prepare_encoder",
 ]

@@ -75,6 +75,11 @@ class KnowledgeBase:
         """All articles, sorted by id."""
         return self._state[0].articles
 
+    def embedded_passages(self) -> tuple[Sequence[Passage], FloatArray]:
+        """All p passages in the order of their articles, and their (p, d) vectors, rows of unit length."""
+        snapshot, _ = self._state
+        return snapshot.passages, snapshot.passage_vectors
+
     def article(self, article_id: str) -> Article | None:
         """One article, or None where there is no such."""
         return next((article for article in self.articles() if article.id == article_id), None)
