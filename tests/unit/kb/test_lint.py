@@ -101,8 +101,8 @@ def test_what_may_differ_is_no_contradiction(knowledge: KnowledgeBase, one: Arti
 
 
 def test_article_that_its_own_title_does_not_find_is_unreachable(knowledge: KnowledgeBase) -> None:
-    good = Article("good", "Printer jams", "Printer jams: pull the paper out of the printer.")
-    lost = Article("lost", "Printer jams", "Elephants graze.")
+    good = Article("good", "Printer jams", "Printer jams: printer, paper.")
+    lost = Article("lost", "Printer jams", "Elephants graze on wide plains all day and sleep at night beside rivers.")
     macro = Article("macro/1", "Printer jams", "Hello", kind="macro")
     assert [article_id for article_id, _ in found(check(knowledge, good, lost, macro), Check.UNREACHABLE)] == ["lost"]
 
