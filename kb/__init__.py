@@ -29,6 +29,7 @@ from kb.gating import Checked as GateChecked
 from kb.gating import Gate, shipped_gate
 from kb.kept import KeptSnapshot, kept_snapshots
 from kb.knowledge import KnowledgeBase
+from kb.lint import Finding, Severity, lint_articles
 from kb.sources.judged import JudgedQuery, read_questions
 from kb.sources.judged import read_articles as read_judged_articles
 from kb.sources.judged import read_queries as read_judged_queries
@@ -48,6 +49,7 @@ __all__ = [
     "Encoder",
     "EncoderCard",
     "EncoderUnavailable",
+    "Finding",
     "FloatArray",
     "Gate",
     "GateChecked",
@@ -61,6 +63,7 @@ __all__ = [
     "ModelMissing",
     "Problem",
     "Progress",
+    "Severity",
     "SnapshotDamaged",
     "SnapshotMismatch",
     "SourceUnreadable",
@@ -73,6 +76,7 @@ __all__ = [
     "evaluate_retrieval",
     "fit_on",
     "kept_snapshots",
+    "lint_articles",
     "load_encoder",
     "outcomes",
     "prepare_encoder",

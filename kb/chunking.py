@@ -106,6 +106,11 @@ def _sections(text: str) -> Iterator[tuple[tuple[str, ...], int, int]]:
         yield tuple(words for _, words in path), start, len(text)
 
 
+def headings(text: str) -> Iterator[str]:
+    """The words of the headings in a text, in order."""
+    return (found.group(2) for found in _headings(text))
+
+
 def _headings(text: str) -> Iterator[re.Match[str]]:
     position = 0
     for part, is_code in split_fences(text):

@@ -127,6 +127,11 @@ class KnowledgeBase:
         """All that answers may come from, with its vectors, to measure on."""
         return _part_for(self._state.snapshot, self._state.fusion, self._state.audiences)
 
+    def embedded_passages(self) -> tuple[Sequence[Passage], FloatArray]:
+        """All p passages in the order of their articles, and their (p, d) vectors, rows of unit length."""
+        snapshot = self._state.snapshot
+        return snapshot.passages, snapshot.passage_vectors
+
     def article(self, article_id: str) -> Article | None:
         """One article, or None where there is no such."""
         return next((article for article in self.articles() if article.id == article_id), None)

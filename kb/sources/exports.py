@@ -62,7 +62,7 @@ def read_export(path: Path) -> tuple[list[Article], list[Problem]]:
         collected.take(place, partial(_article, record, side, is_listed=is_listed))
     for place, outcome in zammad_articles(assets):
         collected.take(f"{path.name}, {place}", partial(_checked, outcome))
-    collected.close(has_records=bool(records or assets))
+    collected.close()
     return collected.articles, problems
 
 
@@ -91,7 +91,7 @@ def _page(
     for name in ("articles", "macros", "article", "macro"):
         inside = value.get(name)
         many = inside if isinstance(inside, list) else [inside]
-        if inside and all(isinstance(record, dict) for record in many):
+        if name in value and all(isinstance(record, dict) for record in many):
             yield from ((f"{place}, {name} {number}", record, "macro" in name) for number, record in enumerate(many, 1))
             return
     if not any(name in value for name in _SIDE):
@@ -131,8 +131,8 @@ class _Collected:
             return
         self._by_id[article.id] = article
 
-    def close(self, *, has_records: bool) -> None:
-        """Say once for the whole file what was left out and what it was read as."""
+    def close(self) -> None:
+        """Say once for the whole file what was left out; a file without any article must not empty the source."""
         for reason, count in self._unpublished.items():
             self._problems.append(Problem(self._path.name, f"{count} {reason} left out."))
         restricted = sum(a.id.startswith("freshdesk/") and a.audience == INTERNAL for a in self.articles)
@@ -141,8 +141,9 @@ class _Collected:
                 f"{restricted} articles are for agents only: their folders are not in the file, or not for everybody."
             )
             self._problems.append(Problem(self._path.name, said))
-        if not has_records:
-            raise SourceUnreadable(f"{self._path} has no record that could be an article. See docs/howto/knowledge.md.")
+        if not self._by_id and not self._unpublished:
+            first = next((f" {problem.path}: {problem.sentence}" for problem in self._problems), "")
+            raise SourceUnreadable(f"{self._path} has no record that could be an article.{first}")
 
 
 def _whole(article: Article, source: str) -> Article:
@@ -150,13 +151,22 @@ def _whole(article: Article, source: str) -> Article:
         raise BadRecord("The record has no text; it is left out.")
     if len(article.text) > MAX_BYTES:
         raise BadRecord(f"The text has more than {MAX_BYTES:,} characters; it is left out. Split it.")
-    fields = {name: _utf8(getattr(article, name)) for name in ("id", "title", "text", "url", "audience", "product")}
-    return replace(article, source=source, **fields, title=fields["title"] or _first_words(article.text))  # type: ignore[arg-type]  # each as it was
+    return replace(
+        article,
+        id=_utf8(article.id),
+        title=_utf8(article.title) or _first_words(_utf8(article.text)),
+        text=_utf8(article.text),
+        url=article.url and _utf8(article.url),
+        audience=_utf8(article.audience),
+        tags=tuple(map(_utf8, article.tags)),
+        product=article.product and _utf8(article.product),
+        source=source,
+    )
 
 
-def _utf8(value: str | None) -> str | None:
+def _utf8(value: str) -> str:
     """Half a surrogate pair, as broken JSON has them, becomes a question mark."""
-    return value and value.encode("utf-8", "replace").decode()
+    return value.encode("utf-8", "replace").decode()
 
 
 def _first_words(text: str) -> str:

@@ -91,7 +91,7 @@ def looks_like_html(text: str) -> bool:
 
 def _parse(html: str) -> LexborHTMLParser:
     html = html.replace("\0", "")
-    for begin, end in (("<!--", "-->"), ("<script", "</script"), ("<style", "</style")):
+    for begin, end in (("<!--", "-->"), ("<script", "</script>"), ("<style", "</style>")):
         html = _without(html, begin, end)
     depth: Counter[str] = Counter()
     for closing, name in _NESTING.findall(html.lower()):
@@ -110,10 +110,10 @@ def _without(html: str, begin: str, end: str) -> str:
     kept, position = [], 0
     while (start := lower.find(begin, position)) >= 0:
         kept.append(html[position:start])
-        found = lower.find(end, start + len(begin))
-        if found < 0:
+        closing = lower.find(end, start + len(begin))
+        if closing < 0:
             return "".join(kept)
-        position = found + len(end)
+        position = closing + len(end)
     return "".join([*kept, html[position:]])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from kb.sources.markdown import split_fences
+from kb.sources.markdown import INCLUDE, split_fences
 
 # No pattern here may look past the next bracket or mark of its own kind, as in kb/sources/markdown.py.
 _TARGET = re.compile(r"(?<!!)\[[^\[\]\n]*\]\(<?([^()\s<>]+)>?(?:[ \t]+\"[^\"\n]*\")?\)")
@@ -24,7 +24,8 @@ def relative(targets: Iterable[str]) -> tuple[str, ...]:
 
 def markdown_links(markdown: str) -> tuple[str, ...]:
     """The relative targets of the links in Markdown, outside its code."""
-    return relative(found for part in _prose(markdown) for found in _TARGET.findall(part))
+    # An include that is missing has been told of when it was read.
+    return relative(found for part in _prose(markdown) for found in _TARGET.findall(INCLUDE.sub("", part)))
 
 
 def markdown_anchors(markdown: str) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ Include = Callable[[str], str | None]
 _FENCE = re.compile(r"^ {0,12}(?:>[ \t]*)?(`{3,}(?=[^`\n]*$)|~{3,})", re.MULTILINE)
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 # No pattern here may look past the next bracket or mark of its own kind: what scans on takes hours for 2 MB of `![`.
-_INCLUDE = re.compile(r"\[!INCLUDE\s*\[[^\[\]]*\]\(([^)\s]+)\)\]", re.IGNORECASE)
+INCLUDE = re.compile(r"\[!INCLUDE\s*\[[^\[\]]*\]\(([^)\s]+)\)\]", re.IGNORECASE)
 # Microsoft's docs-authoring extension: https://learn.microsoft.com/contribute/content/markdown-reference#images
 _DOCS_IMAGE = re.compile(r":::image\b([^\n]*?):::", re.IGNORECASE)
 _DOCS_ALT = re.compile(r'alt-text="([^"]*)"', re.IGNORECASE)
@@ -52,7 +52,7 @@ _BLANKS = re.compile(r"\n{3,}")
 def readable(markdown: str, include: Include) -> str:
     """Markdown as written → Markdown as read; code blocks stay as they are."""
     text = markdown.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
-    text = _INCLUDE.sub(lambda found: include(found.group(1)) or "", _outside_fences(text, _drop_comments))
+    text = INCLUDE.sub(lambda found: include(found.group(1)) or "", _outside_fences(text, _drop_comments))
     text = _outside_fences(text, _clean_prose)
     return _BLANKS.sub("\n\n", _TRAILING.sub("", text)).strip("\n")
 

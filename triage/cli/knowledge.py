@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -16,11 +18,14 @@ from kb import (
     Change,
     Difference,
     Encoder,
+    Finding,
     KnowledgeBase,
+    Severity,
     SyncReport,
     compare,
     evaluate_retrieval,
     kept_snapshots,
+    lint_articles,
     read_judged_queries,
     read_questions,
 )
@@ -54,11 +59,14 @@ cli = typer.Typer(no_args_is_help=True, help="Fill, search and evaluate the know
 
 @cli.command()
 def sync(
-    path: Annotated[Path, typer.Argument(help="Folder with Markdown articles.")],
+    path: Annotated[Path, typer.Argument(help="Folder, document, export, tickets or macros.")],
     rebuild: Annotated[bool, typer.Option(help="Embed everything anew, also after a damage.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take a folder's Markdown articles in; only what has changed is embedded.
+    """Take articles in; only what has changed is embedded.
+
+    A folder with Markdown, HTML, PDF and Word files; one such file; a CSV, JSON, JSON Lines or YAML file of articles,
+    solved tickets or macros; an export of Zendesk, Freshdesk or Zammad.
 
     Example: `triage kb sync docs/articles`
     """
@@ -91,6 +99,28 @@ def search(
         where = " › ".join([hit.title, *hit.citation.heading_path])
         table.add_row(f"{hit.score:.2f}", escape(where), escape(hit.citation.text[:300]))
     out.print(table if hits else "Nothing found.")
+
+
+@cli.command("lint")
+def lint(
+    fail_on: Annotated[Severity, typer.Option(help="From which findings on the exit code is 1.")] = Severity.ERROR,
+    as_json: AsJson = False,
+) -> None:
+    """Look for broken links, doubles, contradictions, stale articles, and articles that nothing finds.
+
+    Example: `triage kb lint --fail-on warning`
+    """
+    settings = ready_for_knowledge()
+    knowledge = KnowledgeBase.open(settings.knowledge_folder, open_encoder(settings))
+    with progress("Checking articles") as report:
+        findings = lint_articles(knowledge, today=datetime.now(UTC).date(), progress=report)
+    if as_json:
+        said = [asdict(finding) | {"severity": finding.severity} for finding in findings]
+        print_json({"snapshot": knowledge.snapshot, "articles": len(knowledge.articles()), "findings": said})
+    else:
+        show_findings(findings, len(knowledge.articles()))
+    if any(fail_on == Severity.WARNING or finding.severity == Severity.ERROR for finding in findings):
+        raise typer.Exit(1)
 
 
 @cli.command()
@@ -267,6 +297,20 @@ def sync_folder(settings: Settings, path: Path, *, rebuild: bool = False) -> Syn
     knowledge = KnowledgeBase.open(settings.knowledge_folder, encoder, ignore_damage=rebuild)
     with progress("Indexing articles") as report:
         return knowledge.sync(path, rebuild=rebuild, progress=report)
+
+
+def show_findings(findings: Sequence[Finding], articles: int) -> None:
+    """One line for each finding, then how many there are of each kind."""
+    for finding in findings:
+        colour = "red" if finding.severity == Severity.ERROR else "yellow"
+        out.print(
+            f"{escape(f'{finding.source}: {finding.article_id}')}: [{colour}]{finding.check}[/] "
+            f"{escape(finding.sentence)}" + (f" ({escape(', '.join(finding.others))})" if finding.others else ""),
+            soft_wrap=True,
+            highlight=False,
+        )
+    counts = ", ".join(f"{count} {check}" for check, count in Counter(found.check for found in findings).items())
+    err.print(f"{articles} articles: {counts or 'nothing found'}.", highlight=False)
 
 
 def show_report(report: SyncReport) -> None:
