@@ -20,9 +20,9 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from kb.answering import features
 from kb.embedding import Encoder, load_encoder
 from kb.evaluation import index_articles
+from kb.gating import features
 from kb.retrieval import Ranked, Retriever
 from kb.sources.judged import JudgedQuery, read_articles, read_queries
 

@@ -1,5 +1,6 @@
 """The knowledge base: articles in, cited passages out. It knows nothing of tickets."""
 
+from kb.answering import NEVER, Bar, usual_bar
 from kb.articles import (
     Abstention,
     AbstentionReason,
@@ -12,6 +13,7 @@ from kb.articles import (
     Progress,
     SyncReport,
 )
+from kb.difference import Change, Difference, compare
 from kb.embedding import Encoder, EncoderCard, load_encoder, prepare_encoder
 from kb.errors import (
     EncoderUnavailable,
@@ -22,22 +24,37 @@ from kb.errors import (
     SnapshotMismatch,
     SourceUnreadable,
 )
-from kb.evaluation import evaluate_retrieval
+from kb.evaluation import embed_articles, evaluate_retrieval
+from kb.gating import Checked as GateChecked
+from kb.gating import Gate, shipped_gate
+from kb.kept import KeptSnapshot, kept_snapshots
 from kb.knowledge import KnowledgeBase
+from kb.sources.judged import JudgedQuery, read_questions
+from kb.sources.judged import read_articles as read_judged_articles
+from kb.sources.judged import read_queries as read_judged_queries
+from kb.trials import Trial, ask_all, ask_both_ways, fit_on, outcomes
 from kb.vectors import GrowingIndex
 
 __all__ = [
+    "NEVER",
     "Abstention",
     "AbstentionReason",
     "Answer",
     "Article",
+    "Bar",
+    "Change",
     "Citation",
+    "Difference",
     "Encoder",
     "EncoderCard",
     "EncoderUnavailable",
     "FloatArray",
+    "Gate",
+    "GateChecked",
     "GrowingIndex",
     "Hit",
+    "JudgedQuery",
+    "KeptSnapshot",
     "KnowledgeBase",
     "KnowledgeError",
     "ModelDamaged",
@@ -48,7 +65,20 @@ __all__ = [
     "SnapshotMismatch",
     "SourceUnreadable",
     "SyncReport",
+    "Trial",
+    "ask_all",
+    "ask_both_ways",
+    "compare",
+    "embed_articles",
     "evaluate_retrieval",
+    "fit_on",
+    "kept_snapshots",
     "load_encoder",
+    "outcomes",
     "prepare_encoder",
+    "read_judged_articles",
+    "read_judged_queries",
+    "read_questions",
+    "shipped_gate",
+    "usual_bar",
 ]

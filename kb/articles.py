@@ -19,13 +19,21 @@ Progress = Callable[[int, int], None]
 PUBLIC = "public"
 INTERNAL = "internal"
 
+# What an article was before it came here.
+ARTICLE = "article"
+SOLVED = "solved"
+MACRO = "macro"
+KINDS = (ARTICLE, SOLVED, MACRO)
+
 
 @dataclass(frozen=True, slots=True)
 class Article:
     """An article; ``text`` is readable Markdown, and every offset of the knowledge base counts its characters.
 
-    ``audience`` is ``public``, ``internal`` or the name of a group; ``source`` is ``api`` or the folder it was
-    synced from, and only a sync of that folder takes it away again.
+    ``audience`` is ``public``, ``internal`` or the name of a group; ``source`` is ``api`` or the folder or file it
+    was synced from, and only a sync of that takes it away again. ``kind`` is ``article``, ``solved`` (a past ticket
+    and its resolution) or ``macro`` (a reply template). ``links`` are the relative targets in it, as written, and
+    ``anchors`` the places it names besides its headings; both are for ``lint``, since the text holds neither.
     """
 
     id: str
@@ -38,6 +46,10 @@ class Article:
     review_by: date | None = None
     tags: tuple[str, ...] = ()
     source: str = "api"
+    kind: str = ARTICLE
+    product: str | None = None
+    links: tuple[str, ...] = ()
+    anchors: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -81,11 +93,15 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Words of an article that answer a question, and the probability that they do."""
+    """Words of an article that answer a question, and the probability that they do.
+
+    ``basis`` says in words what lets this probability suffice.
+    """
 
     citations: tuple[Citation, ...]
     probability: float
     snapshot: str
+    basis: str = ""
 
     @property
     def text(self) -> str:
@@ -98,6 +114,8 @@ class AbstentionReason(StrEnum):
 
     NOTHING_FOUND = "nothing_found"
     NOT_SURE = "not_sure"
+    SEVERAL = "several"  # two or three articles that may be right: whoever asked can choose
+    OUT_OF_DATE = "out_of_date"  # an article would answer, but was to be reviewed before today
     ONLY_INTERNAL = "only_internal"
     EMPTY_QUESTION = "empty_question"
     EMPTY_KNOWLEDGE_BASE = "empty_knowledge_base"
@@ -105,13 +123,18 @@ class AbstentionReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Abstention:
-    """No answer: the reason, a sentence for people, and the articles that came nearest."""
+    """No answer: the reason, a sentence for people, and the articles that came nearest.
+
+    ``suggestion`` is what an agent may make of it: the words that would have been the answer, if they are likely
+    enough to be worth a look. They are not for the requester.
+    """
 
     reason: AbstentionReason
     explanation: str
     probability: float | None
     nearest: tuple[Hit, ...]
     snapshot: str
+    suggestion: tuple[Citation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

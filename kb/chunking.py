@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from itertools import pairwise
 
 from semantic_text_splitter import MarkdownSplitter
 
@@ -31,10 +33,62 @@ def split(article: Article) -> list[Passage]:
 
 
 def _pieces(splitter: MarkdownSplitter, section: str) -> Iterator[tuple[int, str]]:
-    for offset, chunk in splitter.chunk_indices(section):
+    borders = [offset for offset, _ in splitter.chunk_indices(section)]
+    for start, end in pairwise([0, *_around_blocks(section, borders), len(section)]):
+        chunk = section[start:end]
         piece = chunk.strip()
         if piece:
-            yield offset + chunk.index(piece), piece
+            yield start + chunk.index(piece), piece
+
+
+def _around_blocks(section: str, borders: list[int]) -> list[int]:
+    """The borders, moved out of tables and code: to their edges, or between the rows of those that are too long."""
+    for start, end in _blocks(section) if borders else ():
+        first, last = bisect_right(borders, start), bisect_left(borders, end)
+        if first < last:
+            borders[first:last] = _row_borders(section, start, end, borders[first:last])
+    return borders
+
+
+def _row_borders(section: str, start: int, end: int, inside: list[int]) -> Iterator[int]:
+    """Where a table or code is divided: nowhere if it is short; a row that is too long itself keeps its borders."""
+    yield start
+    begun = position = start
+    for line in section[start:end].splitlines(keepends=True) if end - start > LONGEST else ():
+        if position + len(line) - begun > LONGEST and position > begun:
+            yield position
+            begun = position
+        if len(line) > LONGEST:
+            within = inside[bisect_right(inside, position) : bisect_left(inside, position + len(line))]
+            yield from within
+            begun = within[-1] if within else begun
+        position += len(line)
+    yield end
+
+
+def _blocks(section: str) -> Iterator[tuple[int, int]]:
+    """(start, end) of the fenced code and the tables, in order."""
+    position = 0
+    for part, is_code in split_fences(section):
+        if is_code:
+            yield position, position + len(part)
+        else:
+            yield from ((position + start, position + end) for start, end in _tables(part))
+        position += len(part)
+
+
+def _tables(prose: str) -> Iterator[tuple[int, int]]:
+    """Lines with bars around or above a line of dashes: https://github.github.com/gfm/#tables-extension-."""
+    start = position = 0
+    has_dashes = False
+    for line in [*prose.splitlines(keepends=True), ""]:
+        if "|" not in line:
+            if has_dashes:
+                yield start, position
+            start, has_dashes = position + len(line), False
+        else:
+            has_dashes = has_dashes or set(line.strip()) <= set("|-: \t")
+        position += len(line)
 
 
 def _sections(text: str) -> Iterator[tuple[tuple[str, ...], int, int]]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
 
-from kb.articles import Article, Progress
+from kb.articles import Article, FloatArray, Passage, Progress
 from kb.chunking import article_text, passage_text, split
 from kb.embedding import Encoder
+from kb.fusion import Fusion
 from kb.retrieval import Retriever
 from kb.sources.judged import read_articles, read_queries
 
@@ -53,14 +56,54 @@ def evaluate_retrieval(
     }
 
 
-def index_articles(articles: Sequence[Article], encoder: Encoder, *, progress: Progress | None = None) -> Retriever:
-    """A retriever over articles that are kept nowhere; everything is embedded in one batch."""
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Articles with their p passages and the vectors of both: (a, d) and (p, d); without ``fusion`` the one that ships
+    ranks them."""
+
+    articles: Sequence[Article]
+    passages: Sequence[Passage]
+    article_vectors: FloatArray
+    passage_vectors: FloatArray
+    fusion: Fusion | None = None
+
+    def part_without(self, article_ids: Collection[str]) -> Embedded:
+        """All but these articles."""
+        if not article_ids:
+            return self
+        kept = np.array([article.id not in article_ids for article in self.articles], dtype=np.bool_)
+        theirs = np.array([passage.article_id not in article_ids for passage in self.passages], dtype=np.bool_)
+        return Embedded(
+            tuple(compress(self.articles, kept)),
+            tuple(compress(self.passages, theirs)),
+            self.article_vectors[kept],
+            self.passage_vectors[theirs],
+            self.fusion,
+        )
+
+    def without(self, article_ids: Collection[str]) -> Retriever:
+        """A retriever over all articles but these, as if they had never been there."""
+        return self.part_without(article_ids).retriever()
+
+    def retriever(self) -> Retriever:
+        """A retriever over the articles."""
+        vectors = self.article_vectors, self.passage_vectors
+        return Retriever(self.articles, self.passages, *vectors, fusion=self.fusion)
+
+
+def embed_articles(articles: Sequence[Article], encoder: Encoder, *, progress: Progress | None = None) -> Embedded:
+    """Articles that are kept nowhere; everything is embedded in one batch."""
     passages = [passage for article in articles for passage in split(article)]
     by_id = {article.id: article for article in articles}
     texts = [article_text(article) for article in articles]
     texts += [passage_text(by_id[passage.article_id], passage) for passage in passages]
     vectors = encoder.encode(texts, progress=progress)
-    return Retriever(articles, passages, vectors[: len(articles)], vectors[len(articles) :])
+    return Embedded(articles, passages, vectors[: len(articles)], vectors[len(articles) :])
+
+
+def index_articles(articles: Sequence[Article], encoder: Encoder, *, progress: Progress | None = None) -> Retriever:
+    """A retriever over articles that are kept nowhere."""
+    return embed_articles(articles, encoder, progress=progress).retriever()
 
 
 def score(relevant: Sequence[Mapping[str, int]], found: Sequence[Sequence[str]]) -> dict[str, float]:

@@ -6,13 +6,15 @@ import re
 import threading
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
 
 from kb import store
-from kb.answering import hits, reply, shipped_gate
+from kb.answering import Bar, Judge, hits, usual_bar
 from kb.articles import (
+    MACRO,
     PUBLIC,
     Abstention,
     AbstentionReason,
@@ -27,14 +29,44 @@ from kb.articles import (
 from kb.chunking import LONGEST, article_text, passage_text, split
 from kb.embedding import Encoder
 from kb.errors import SourceUnreadable
-from kb.retrieval import LEXICAL_WEIGHT, Retriever
-from kb.sources.folder import MAX_BYTES, read_folder
+from kb.evaluation import Embedded
+from kb.fusion import Fusion, load_fusion, save_fusion, shipped_fusion, use_shipped
+from kb.gating import Gate, current_gate, drop_gate, keep_gate, load_gate
+from kb.retrieval import Retriever
+from kb.sources import read_source
+from kb.sources.folder import MAX_BYTES
+from kb.sources.judged import JudgedQuery
 from kb.store import Snapshot
+from kb.tuning import Tuning, tune
 from kb.vectors import kind_for
 
 # A question is cut here before it is searched for: what follows is a log or a quoted history.
 MAX_QUESTION_CHARACTERS = 20_000
 _SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class _State:
+    """A snapshot with what searches it: one retriever for each set of audiences that has asked.
+
+    Such a retriever knows only the articles of its audiences, so that whoever may not see an article gets what a
+    knowledge base without it would say: the frequencies of words and the candidates depend on it, too.
+    """
+
+    def __init__(self, snapshot: Snapshot, fusion: Fusion) -> None:
+        self.snapshot = snapshot
+        self.fusion = fusion
+        self.audiences = frozenset(article.audience for article in snapshot.articles)
+        self._lock = threading.Lock()
+        self._views: dict[frozenset[str], Retriever | None] = {}
+
+    def view(self, audiences: Collection[str] | None = None) -> Retriever | None:
+        """What these audiences may search, by default all; None where there is nothing."""
+        wanted = self.audiences if audiences is None else self.audiences.intersection(audiences)
+        with self._lock:
+            if wanted not in self._views:
+                part = _part_for(self.snapshot, self.fusion, wanted)
+                self._views[wanted] = part.retriever() if part.passages else None
+            return self._views[wanted]
 
 
 class KnowledgeBase:
@@ -47,8 +79,10 @@ class KnowledgeBase:
         self._folder = folder
         self._encoder = encoder
         self._lock = threading.Lock()
-        self._state = (snapshot, _retriever(snapshot))
+        self._fusion = load_fusion(folder)
+        self._state = _state(snapshot, self._fusion)
         self._is_pinned = False
+        self._gate = load_gate(folder, current_gate(folder))
 
     @classmethod
     def open(cls, folder: Path, encoder: Encoder, *, ignore_damage: bool = False) -> KnowledgeBase:
@@ -63,16 +97,35 @@ class KnowledgeBase:
     @property
     def snapshot(self) -> str:
         """The name of the snapshot that is searched."""
-        return self._state[0].name
+        return self._state.snapshot.name
+
+    @property
+    def gate(self) -> Gate:
+        """What tells how likely an answer is right."""
+        return self._gate
+
+    def keep_gate(self, gate: Gate) -> str:
+        """Put a gate in force, in every process that has this folder open; returns its name."""
+        self._gate = keep_gate(self._folder, gate)
+        return self._gate.name
+
+    @property
+    def fusion(self) -> str:
+        """The digest of the weights that rank its articles."""
+        return self._fusion.digest
 
     @property
     def passages(self) -> int:
         """How many passages there are."""
-        return len(self._state[0].passages)
+        return len(self._state.snapshot.passages)
 
     def articles(self) -> Sequence[Article]:
         """All articles, sorted by id."""
-        return self._state[0].articles
+        return self._state.snapshot.articles
+
+    def embedded(self) -> Embedded:
+        """All that answers may come from, with its vectors, to measure on."""
+        return _part_for(self._state.snapshot, self._state.fusion, self._state.audiences)
 
     def article(self, article_id: str) -> Article | None:
         """One article, or None where there is no such."""
@@ -80,12 +133,20 @@ class KnowledgeBase:
 
     @classmethod
     def open_snapshot(cls, folder: Path, encoder: Encoder, name: str) -> KnowledgeBase | None:
-        """Open one snapshot and stay with it, or None where it is no longer kept; raises like ``open``."""
+        """Open one snapshot and stay with it, or None where it is no longer kept; raises like ``open``.
+
+        A name as it stands in an answer brings the gate back, too, that the answer was given with.
+        """
+        name, *made_with = name.split("+")
         nothing = store.empty(encoder.dimension)
         stored = nothing if name == store.EMPTY else store.load_named(folder, name, encoder.fingerprint)
         if stored is None:
             return None
         opened = cls(folder, encoder, stored)
+        marks = {part[:1]: part[1:] for part in made_with}
+        opened._gate = load_gate(folder, marks.get("g", ""))
+        opened._fusion = load_fusion(folder, marks["f"]) if "f" in marks else shipped_fusion()
+        opened._state = _state(stored, opened._fusion)
         opened._is_pinned = True
         return opened
 
@@ -93,6 +154,10 @@ class KnowledgeBase:
         """Take over what another process has published; True where there was something. One small read."""
         if self._is_pinned:
             return False
+        if (gate := current_gate(self._folder)) != self._gate.name:
+            with self._lock:
+                self._take_up(gate)
+                self._state = _state(self._state.snapshot, self._fusion)
         name = store.current_name(self._folder)
         if name is None or name == self.snapshot:
             return False
@@ -101,12 +166,12 @@ class KnowledgeBase:
         return True
 
     def sync(self, source: Path, *, rebuild: bool = False, progress: Progress | None = None) -> SyncReport:
-        """Make the articles of a folder those of the knowledge base; only what has changed is embedded.
+        """Make the articles of a folder or file those of the knowledge base; only what has changed is embedded.
 
         Articles that came from elsewhere stay. A rebuild embeds everything anew, also what another encoder made;
-        after a damage it loses what came from elsewhere. Raises ``SourceUnreadable`` where there is no such folder.
+        after a damage it loses what came from elsewhere. Raises ``SourceUnreadable`` where there is no such source.
         """
-        read, problems = read_folder(source)
+        read, problems = read_source(source)
         name = source.resolve().name
         with self._lock, store.alone(self._folder):
             before = store.empty(self._encoder.dimension) if rebuild else self._latest()
@@ -144,6 +209,26 @@ class KnowledgeBase:
                 self._publish(before, others)
             return len(others) < len(before.articles)
 
+    def tune(self, queries: Sequence[JudgedQuery], *, progress: Progress | None = None) -> Tuning:
+        """Learn the weights of the ranking from this knowledge base's own judged queries, and use them where they
+        rank unseen queries no worse than those that ship. A gate of its own is dropped: it knows another ranking.
+
+        Raises ``SourceUnreadable`` where too few queries name an article of the knowledge base.
+        """
+        retriever = self._state.view()
+        if retriever is None:
+            raise SourceUnreadable("The knowledge base is empty. Fill it with: triage kb sync PATH")
+        tuning = tune(retriever, queries, self._encoder, progress=progress)
+        with self._lock, store.alone(self._folder):
+            if tuning.is_kept:
+                save_fusion(self._folder, tuning.fusion, tuning.figures())
+            else:
+                use_shipped(self._folder)
+            drop_gate(self._folder)
+            self._take_up("")
+            self._state = _state(self._latest(), self._fusion)
+        return tuning
+
     def search(
         self,
         query: str,
@@ -154,12 +239,12 @@ class KnowledgeBase:
         query_vector: FloatArray | None = None,
     ) -> list[Hit]:
         """The best articles, each once with its best passage, best first; for all audiences unless some are given."""
-        _, retriever = self._state
+        retriever = self._state.view(audiences)
         query = query[:MAX_QUESTION_CHARACTERS].strip()
         if retriever is None or not query:
             return []
         vector = self._vector(query, query_vector)
-        return list(hits(retriever, retriever.rank(query, vector, audiences=audiences, language=language), limit))
+        return list(hits(retriever, retriever.rank(query, vector, language=language), limit))
 
     def answer(
         self,
@@ -168,24 +253,35 @@ class KnowledgeBase:
         audiences: Collection[str] = (PUBLIC,),
         language: str | None = None,
         query_vector: FloatArray | None = None,
+        bar: Bar | None = None,
+        today: date | None = None,
     ) -> Answer | Abstention:
-        """Verbatim, cited words for the audiences, or why there are none."""
-        snapshot, retriever = self._state
+        """Verbatim, cited words for the audiences, or why there are none.
+
+        ``bar`` says how sure an answer must be, by default as the gate has it; an article whose review is overdue
+        ``today`` (UTC) is not answered from.
+        """
+        state, gate = self._state, self._gate
+        marks = [f"+g{gate.name}"] if gate.name else []
+        marks += [f"+f{state.fusion.digest}"] if state.fusion != shipped_fusion() else []
+        stamp = "".join([state.snapshot.name, *marks])
         question = question[:MAX_QUESTION_CHARACTERS].strip()
-        if refusal := _refusal(question, retriever, snapshot.name):
+        if refusal := _refusal(question, state, stamp):
             return refusal
-        assert retriever is not None  # _refusal has seen to it
         vector = self._vector(question, query_vector)
+        judge = Judge(gate, bar or usual_bar(gate), stamp, today or datetime.now(UTC).date())
 
         def said(to: Collection[str] | None) -> Answer | Abstention:
-            ranked = retriever.rank(question, vector, audiences=to, language=language)
-            return reply(retriever, question, vector, ranked, gate=shipped_gate(), snapshot=snapshot.name)
+            view = state.view(to)
+            if view is None:
+                return judge.nothing_found()
+            return judge.reply(view, question, vector, view.rank(question, vector, language=language))
 
         public = said(audiences)
-        if isinstance(public, Answer) or retriever.audiences <= set(audiences):
+        if isinstance(public, Answer) or state.audiences <= set(audiences):
             return public
         anybody = said(None)
-        cited = self._audience_cited(snapshot, anybody)
+        cited = self._audience_cited(state.snapshot, anybody)
         if cited is not None and cited not in audiences:
             explanation = "Only articles that are not for this audience answer this; an agent can look them up."
             return replace(public, reason=AbstentionReason.ONLY_INTERNAL, explanation=explanation)
@@ -199,6 +295,11 @@ class KnowledgeBase:
         cited = reply.citations[0].article_id
         return next(article.audience for article in snapshot.articles if article.id == cited)
 
+    def _take_up(self, gate: str) -> None:
+        """Use the weights in force and this gate: a gate goes with the ranking that it was fitted on."""
+        self._fusion = load_fusion(self._folder)
+        self._gate = load_gate(self._folder, gate)
+
     def _vector(self, text: str, given: FloatArray | None) -> FloatArray:
         return self._encoder.encode([text])[0] if given is None else given
 
@@ -206,8 +307,8 @@ class KnowledgeBase:
         """What is in force on disk: another process may have published since. The caller holds ``_lock``."""
         if store.current_name(self._folder) not in (None, self.snapshot):
             stored = store.load(self._folder, self._encoder.fingerprint)
-            self._state = (stored, _retriever(stored)) if stored else self._state
-        return self._state[0]
+            self._state = _state(stored, self._fusion) if stored else self._state
+        return self._state.snapshot
 
     def _publish(self, before: Snapshot, articles: Iterable[Article], progress: Progress | None = None) -> int:
         """Put these articles in force; returns how many passages had to be embedded."""
@@ -217,12 +318,11 @@ class KnowledgeBase:
         snapshot, embedded = _embedded(before, wanted, self._encoder, progress)
         settings = {
             "longest_passage": LONGEST,
-            "lexical_weight": LEXICAL_WEIGHT,
             "index": kind_for(len(snapshot.passages)),
         }
         name = store.publish(self._folder, snapshot, self._encoder.fingerprint, settings)
         snapshot = replace(snapshot, name=name)
-        self._state = (snapshot, _retriever(snapshot))
+        self._state = _state(snapshot, self._fusion)
         return embedded
 
 
@@ -236,14 +336,23 @@ def _check(article: Article) -> None:
         raise SourceUnreadable("The article holds half a surrogate pair, as broken JSON has them. Send it as UTF-8.")
 
 
-def _retriever(snapshot: Snapshot) -> Retriever | None:
-    if not snapshot.passages:
-        return None
-    return Retriever(snapshot.articles, snapshot.passages, snapshot.article_vectors, snapshot.passage_vectors)
+def _state(snapshot: Snapshot, fusion: Fusion) -> _State:
+    """The state of a snapshot, with its search over all articles made at once: the next question finds it ready."""
+    state = _State(snapshot, fusion)
+    state.view()
+    return state
 
 
-def _refusal(question: str, retriever: Retriever | None, snapshot: str) -> Abstention | None:
-    if retriever is None:
+def _part_for(snapshot: Snapshot, fusion: Fusion, audiences: Collection[str]) -> Embedded:
+    """What of a snapshot is for these audiences. Macros are no answers."""
+    articles, passages = snapshot.articles, snapshot.passages
+    whole = Embedded(articles, passages, snapshot.article_vectors, snapshot.passage_vectors, fusion)
+    others = {one.id for one in articles if one.audience not in audiences or one.kind == MACRO}
+    return whole.part_without(others)
+
+
+def _refusal(question: str, state: _State, snapshot: str) -> Abstention | None:
+    if not state.snapshot.passages:
         explanation = "The knowledge base is empty. Fill it with: triage kb sync PATH"
         return Abstention(AbstentionReason.EMPTY_KNOWLEDGE_BASE, explanation, None, (), snapshot)
     if not any(character.isalnum() for character in question):

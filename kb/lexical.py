@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Sequence
+from functools import cache
 
 import tantivy
 
@@ -86,3 +88,18 @@ def _analyzer(language: str) -> tantivy.TextAnalyzer:
     ):
         builder = builder.filter(step)
     return builder.build()
+
+
+def stemmer_language(language: str | None) -> str:
+    """The language by which a text of this one is stemmed."""
+    return _stemmed(language)
+
+
+def stems(text: str, language: str) -> list[str]:
+    """The words of a text in order, lower case, without accents, stemmed; ``language`` has a stemmer."""
+    with _stemming:
+        return list(_shared_analyzer(language).analyze(text.encode("utf-8", "replace").decode("utf-8")))
+
+
+_stemming = threading.Lock()
+_shared_analyzer = cache(_analyzer)

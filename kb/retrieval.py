@@ -1,9 +1,6 @@
 """Which articles fit a query best?
 
-Three views are added: the cosine of the whole article, that of its best passage, and BM25, each stretched to
-0..1 over the query's candidates. On judged queries this put the right article first for .888 (OfficeDocs, dense
-passages alone .848, BM25 alone .799) and reached an nDCG@10 of .957 (StackFAQ; .954, .777); reciprocal rank
-fusion was worse than dense alone.
+Vectors and words each propose candidates; a dozen views of each are added with learned weights (``kb.fusion``).
 """
 
 from __future__ import annotations
@@ -11,26 +8,23 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from kb.articles import Article, FloatArray, Passage
+from kb.fusion import Fusion, shipped_fusion
 from kb.lexical import LexicalIndex, words_of
-from kb.vectors import BoolArray, VectorIndex
+from kb.overlap import Overlap
+from kb.vectors import BoolArray, Distinction, VectorIndex
 
-# The weight of BM25; .1 to .3 differ by a point on judged queries, above .3 short questions lose.
-LEXICAL_WEIGHT = 0.2
-# An article that has the very error code of the question, such as KES-2041 or 0x80070005, comes before those that
-# merely sound alike; codes that stand in many articles tell nothing and count for nothing.
-CODE_BONUS = 1.0
+# Codes that stand in more articles tell nothing and count for nothing.
 MOST_ARTICLES_OF_A_CODE = 5
-# An article in the question's own language wins over an equally good one in another.
-LANGUAGE_BONUS = 0.1
+# Articles whose chances differ by less than this many logits are equally good: the one updated last comes first.
+EQUALLY_GOOD = 0.01
 # Each view proposes so many; the right article was among them for all but 1 % of the judged queries.
 CANDIDATES = 100
 # More words than vectors: an article that the vectors propose keeps the score of its words.
@@ -49,7 +43,8 @@ _TOKEN = re.compile(r"\w[\w-]*\w")
 class Ranked:
     """Candidate articles of one query, best first, with what each view says of them; all arrays are (c,).
 
-    ``rows`` number the articles, ``passages`` their best passages.
+    ``rows`` number the articles, ``passages`` their best passages; ``fused`` is the chance of each to be the right
+    one, if one of them is, and sums to 1.
     """
 
     rows: npt.NDArray[np.int64]
@@ -63,6 +58,18 @@ class Ranked:
         return len(self.rows)
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a search sees before it weighs: as in ``Ranked``, in no order, and views by name; all (c,)."""
+
+    rows: npt.NDArray[np.int64]
+    passages: npt.NDArray[np.int64]
+    article_cosine: Scores
+    passage_cosine: Scores
+    lexical: Scores
+    views: Mapping[str, Scores]
+
+
 class Retriever:
     """Searches one immutable set of articles; safe to use from several threads."""
 
@@ -72,7 +79,10 @@ class Retriever:
         passages: Sequence[Passage],
         article_vectors: FloatArray,
         passage_vectors: FloatArray,
+        *,
+        fusion: Fusion | None = None,
     ) -> None:
+        self.fusion = fusion or shipped_fusion()
         self.articles = articles
         self.passages = passages
         # Plain views: a memory-mapped array pays for its class at every step.
@@ -84,8 +94,11 @@ class Retriever:
         self._first = np.searchsorted(self._owner, np.arange(len(articles) + 1))
         self._article_index = VectorIndex(article_vectors)
         self._passage_index = VectorIndex(passage_vectors)
+        self._distinction = Distinction(self._passage_vectors)
         self._lexical = LexicalIndex(articles)
         self._with_code = _articles_by_code(articles)
+        self._overlap = Overlap(articles, passages, self._owner)
+        self._updated = np.array([article.updated.toordinal() if article.updated else 0 for article in articles])
 
     def rank(
         self,
@@ -96,23 +109,49 @@ class Retriever:
         language: str | None = None,
     ) -> Ranked:
         """Candidates for a query and its (d,) vector, best first; only those for the ``audiences``, if given."""
-        allowed = self._allowed(audiences)
-        found = self._lexical.search(query, WORD_CANDIDATES)
-        words = {row: score for row, score in found if allowed is None or allowed[row]}
-        coded = self._with_code_of(query, allowed)
-        rows = self._candidates(vector, [*list(words)[:CANDIDATES], *coded], allowed)
-        if not len(rows):
+        seen = self.look(query, vector, audiences=audiences, language=language)
+        if not len(seen.rows):
             return _NOTHING
-        article = (self._article_vectors[rows] @ vector).astype(np.float64)
-        best, passage = self._best_passages(rows, vector)
-        lexical = np.array([words.get(int(row), 0.0) for row in rows])
-        dense = (_stretched(article) + _stretched(passage)) / 2
-        fused = (1 - LEXICAL_WEIGHT) * dense + LEXICAL_WEIGHT * _stretched(lexical)
-        fused += CODE_BONUS * np.isin(rows, coded)
-        if language:
-            fused += LANGUAGE_BONUS * np.array([self.articles[row].language == language for row in rows])
-        order = np.argsort(-fused, kind="stable")
-        return Ranked(rows[order], best[order], fused[order], article[order], passage[order], lexical[order])
+        worth = self.fusion.worth(seen.views)
+        order = np.lexsort((-worth, -self._updated[seen.rows], -np.round(worth / EQUALLY_GOOD)))
+        chance = np.exp(worth - worth.max())
+        return Ranked(
+            seen.rows[order],
+            seen.passages[order],
+            (chance / chance.sum())[order],
+            seen.article_cosine[order],
+            seen.passage_cosine[order],
+            seen.lexical[order],
+        )
+
+    def look(
+        self,
+        query: str,
+        vector: FloatArray,
+        *,
+        audiences: Collection[str] | None = None,
+        language: str | None = None,
+    ) -> Seen:
+        """The candidates that ``rank`` orders, in no order, with all that it weighs."""
+        allowed = self._allowed(audiences)
+        words = self._overlap.informative(query)
+        found = {row: score for row, score in self._lexical.search(words, WORD_CANDIDATES)}
+        lexical = {row: score for row, score in found.items() if allowed is None or allowed[row]}
+        coded = self._with_code_of(query, allowed)
+        rows = self._candidates(vector, [*list(lexical)[:CANDIDATES], *coded], allowed)
+        if not len(rows):
+            return Seen(_EMPTY_ROWS, _EMPTY_ROWS, _EMPTY_SCORES, _EMPTY_SCORES, _EMPTY_SCORES, {})
+        near = self._article_vectors[rows]
+        article = (near @ vector).astype(np.float64)
+        best, passage, distinct = self._best_passages(rows, vector)
+        views = self._overlap.views(words, rows, best) | {
+            "article": article,
+            "passage": distinct,
+            "company": (near @ near[article.argmax()]).astype(np.float64),
+            "code": np.isin(rows, coded).astype(np.float64),
+            "language": np.array([bool(language) and self.articles[row].language == language for row in rows], float),
+        }
+        return Seen(rows, best, article, passage, np.array([lexical.get(int(row), 0.0) for row in rows]), views)
 
     def passage_cosines(self, row: int, vector: FloatArray) -> Scores:
         """The cosine of every passage of an article, in order."""
@@ -130,6 +169,10 @@ class Retriever:
     def is_rare(self, word: str) -> bool:
         """Whether a word stands in hardly any article, as names and error codes do."""
         return self._frequency[word] <= max(3, 0.005 * len(self.articles))
+
+    def knows(self, word: str) -> bool:
+        """Whether a word stands in any article."""
+        return word in self._frequency
 
     @cached_property
     def audiences(self) -> frozenset[str]:
@@ -157,14 +200,20 @@ class Retriever:
         rows = [articles, self._owner[passages], np.array(words, dtype=np.int64)]
         return np.unique(np.concatenate(rows))
 
-    def _best_passages(self, rows: npt.NDArray[np.int64], vector: FloatArray) -> tuple[npt.NDArray[np.int64], Scores]:
-        """The best passage of each article, and its cosine; all cosines come from one product."""
-        starts, ends = self._first[rows], self._first[rows + 1]
-        numbers = np.concatenate([np.arange(start, end) for start, end in zip(starts, ends, strict=True)])
-        cosines = (self._passage_vectors[numbers] @ vector).astype(np.float64)
-        offsets = np.concatenate([[0], np.cumsum(ends - starts)])
-        best = np.array([start + cosines[start:end].argmax() for start, end in pairwise(offsets)], dtype=np.int64)
-        return numbers[best], cosines[best]
+    def _best_passages(
+        self, rows: npt.NDArray[np.int64], vector: FloatArray
+    ) -> tuple[npt.NDArray[np.int64], Scores, Scores]:
+        """The best passage of each article, its cosine, and the best cosine by what tells the passages apart."""
+        starts, counts = self._first[rows], self._first[rows + 1] - self._first[rows]
+        offsets = np.cumsum(counts) - counts
+        owner = np.repeat(np.arange(len(rows)), counts)
+        numbers = np.arange(len(owner)) + (starts - offsets)[owner]
+        vectors = self._passage_vectors[numbers]
+        cosines = (vectors @ vector).astype(np.float64)
+        # Sorted by article, then from the best: the first of each article is its best, of equals the earlier.
+        best = np.lexsort((-cosines, owner))[offsets]
+        distinct = np.maximum.reduceat(self._distinction.cosines(vectors, vector), offsets)
+        return numbers[best], cosines[best], distinct
 
 
 def _codes(text: str) -> set[str]:
@@ -185,12 +234,6 @@ def _articles_by_code(articles: Sequence[Article]) -> dict[str, list[int]]:
             found.setdefault(code, []).append(row)
     telling = found.keys() - ordinary
     return {code: rows for code, rows in found.items() if code in telling and len(rows) <= MOST_ARTICLES_OF_A_CODE}
-
-
-def _stretched(scores: Scores) -> Scores:
-    """Scores stretched so that the lowest is 0 and the highest 1."""
-    low, high = scores.min(), scores.max()
-    return (scores - low) / (high - low) if high > low else np.zeros_like(scores)
 
 
 _EMPTY_ROWS = np.empty(0, dtype=np.int64)

@@ -220,7 +220,8 @@ def _read_articles(path: Path) -> tuple[list[Article], list[Passage]]:
             record = json.loads(line)
             for start, end, headings in record.pop("passages"):
                 passages.append(Passage(record["id"], start, end, tuple(headings)))
-            record["tags"] = tuple(record["tags"])
+            for key in ("tags", "links", "anchors"):
+                record[key] = tuple(record.get(key, ()))
             for key in ("updated", "review_by"):
                 record[key] = date.fromisoformat(record[key]) if record[key] else None
             articles.append(Article(**record))

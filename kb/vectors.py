@@ -28,6 +28,11 @@ OUTGROWN = 4
 # Each cell is placed by so many vectors; FAISS asks for 39 at least.
 LEARNED_FROM = 48
 STRETCH = 10_000
+# On four settings of judged queries 2 directions and 5 were alike, and better than none, by up to a point of nDCG.
+DIRECTIONS = 2
+# Fewer vectors have no directions in common that could be told from their topics.
+DISTINCTION_FROM = 100
+DISTINCTION_SAMPLE = 10_000
 
 
 class VectorIndex:
@@ -51,6 +56,31 @@ class VectorIndex:
         _, rows = self._index.search(query.reshape(1, -1), k, params=parameters)
         found: IdArray = rows[0][rows[0] >= 0]
         return found
+
+
+class Distinction:
+    """Cosines without what all vectors of a set have in common: their mean and their main directions are taken out
+    (Mu & Viswanath 2018, "All-but-the-Top")."""
+
+    def __init__(self, vectors: FloatArray) -> None:
+        sample = np.asarray(vectors[:: max(1, len(vectors) // DISTINCTION_SAMPLE)], dtype=np.float64)
+        directions = DIRECTIONS if len(sample) >= DISTINCTION_FROM else 0
+        self._mean = sample.mean(axis=0) if directions else np.zeros(vectors.shape[1])
+        _, found = (
+            np.linalg.eigh(np.cov(sample, rowvar=False)) if directions else (None, np.zeros((len(self._mean), 0)))
+        )
+        self._main = found[:, ::-1][:, :directions]
+
+    def cosines(self, vectors: FloatArray, query: FloatArray) -> npt.NDArray[np.float64]:
+        """(n, d) unit vectors, (d,) unit vector → (n,)."""
+        away = query - self._mean
+        own = away - self._main @ (self._main.T @ away)
+        against = np.column_stack([own, self._mean, self._main])
+        product = (vectors @ against.astype(np.float32)).astype(np.float64)
+        squared = 1 - 2 * product[:, 1] + self._mean @ self._mean
+        squared -= ((product[:, 2:] - self._mean @ self._main) ** 2).sum(axis=1)
+        size = np.sqrt(np.maximum(squared, 1e-12)) * max(float(np.linalg.norm(own)), 1e-9)
+        return np.asarray((product[:, 0] - self._mean @ own) / size)
 
 
 class GrowingIndex:

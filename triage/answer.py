@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
-from kb import Abstention, Answer, FloatArray, KnowledgeBase
+from kb import Abstention, Answer, Bar, FloatArray, KnowledgeBase
 from triage.tickets.model import Silence, SilenceReason
 
 
@@ -15,6 +16,8 @@ def answer(
     *,
     language: str | None = None,
     audiences: Sequence[str] = ("public",),
+    bar: Bar | None = None,
+    today: date | None = None,
     duplicate_of: str | None = None,
 ) -> Answer | Abstention | Silence:
     """Cited spans that answer the cleaned text, or why there are none.
@@ -28,4 +31,6 @@ def answer(
             "nothing is answered twice."
         )
         return Silence(SilenceReason.DUPLICATE, explanation, knowledge.snapshot)
-    return knowledge.answer(question, audiences=tuple(audiences), language=language, query_vector=vector)
+    return knowledge.answer(
+        question, audiences=tuple(audiences), language=language, query_vector=vector, bar=bar, today=today
+    )

@@ -10,9 +10,10 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from kb import Encoder, KnowledgeBase
+from kb import Bar, Encoder, Gate, KnowledgeBase
 from triage.errors import DatasetDamaged, Misconfigured, ModelError, ModelMismatch
 from triage.history import History
+from triage.learning.answers import bar_for
 from triage.learning.clearing import clear
 from triage.learning.past import read_past
 from triage.learning.registry import champion
@@ -40,6 +41,7 @@ class Loaded:
     policy: Policy
     clearance: Clearance
     audiences: tuple[str, ...]
+    bar: Bar
     described: tuple[DescribedField, ...] = ()
     past: tuple[PastTickets, ...] = ()
     macros: MacroShelf | None = None
@@ -88,6 +90,7 @@ class Desk:
         self._loaded: Loaded | None = None
         self._refusal: str | None = None
         self._described: dict[str, DescribedField] = {}
+        self._gate: Gate | None = None
 
     @property
     def refusal(self) -> str | None:
@@ -110,7 +113,8 @@ class Desk:
             model_is_new = self._model.refresh()
             policy_is_new = self._policy.refresh()
             macros_are_new = self._refresh_shelf()
-            if self._loaded is None or model_is_new or policy_is_new or macros_are_new:
+            gate_is_new = self.knowledge.gate is not self._gate
+            if self._loaded is None or model_is_new or policy_is_new or macros_are_new or gate_is_new:
                 self._loaded = self._assemble(self._model.value, self._policy.value)
             return self._loaded
         finally:
@@ -210,6 +214,7 @@ class Desk:
         for sentence in doubts(classifier, policy):
             log.warning(sentence)
         past = self._past_of(classifier)
+        self._gate = self.knowledge.gate
         return Loaded(
             self.encoder,
             self.knowledge,
@@ -217,6 +222,7 @@ class Desk:
             policy,
             clearance,
             self._audiences,
+            bar_for(self._gate, policy.answers),
             described,
             past,
             self._shelf[1] if self._shelf else None,

@@ -83,7 +83,7 @@ class MacroShelf:
 
 
 def read_vectors(file: Path) -> dict[str, FloatArray]:
-    """Vectors of macros by digest, as ``write_vectors`` left them; none where they cannot be read."""
+    """Vectors of macros by digest, as ``write_vectors`` left them; none where they cannot be read: they can be made."""
     try:
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
             return dict(zip(stored["digests"].tolist(), np.asarray(stored["vectors"], np.float32), strict=True))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import structlog
 from sqlalchemy.exc import IntegrityError
@@ -44,11 +44,12 @@ def assess(
     *,
     ticket_id: str | None = None,
     duplicate_of: str | None = None,
+    today: date | None = None,
 ) -> Assessment:
     """Read, route and answer a ticket; nothing is stored. ``settled`` are the values that people gave to fields.
 
     ``ticket_id`` is that of a stored ticket, which is not similar to itself; ``duplicate_of`` that of the open ticket
-    which says the same.
+    which says the same. ``today`` (UTC) is the day it is answered on, by default the present one.
     """
     began = time.perf_counter()
     understanding = understand(
@@ -66,6 +67,8 @@ def assess(
         loaded.knowledge,
         language=understanding.language,
         audiences=loaded.audiences,
+        bar=loaded.bar,
+        today=today,
         duplicate_of=duplicate_of,
     )
     macros = (

@@ -46,6 +46,19 @@ class FieldPolicy:
     values: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerPolicy:
+    """How sure an answer must be.
+
+    ``target`` of the answers given must be right, and that must be certified with ``confidence``; below that, the words
+    are shown to agents from the probability ``suggest_at`` on.
+    """
+
+    target: float = 0.95
+    confidence: float = 0.95
+    suggest_at: float = 0.50
+
+
 @dataclass(frozen=True)
 class Rule:
     """Sets fields of every ticket that matches: any of the keywords, and any of the requesters and channels."""
@@ -89,6 +102,7 @@ class Policy:
     fields: Mapping[str, FieldPolicy] = field(default_factory=dict)
     otherwise: FieldPolicy = field(default_factory=FieldPolicy)
     rules: tuple[Rule, ...] = ()
+    answers: AnswerPolicy = field(default_factory=AnswerPolicy)
     digest: str = NO_POLICY_DIGEST
     text: str = ""
 
@@ -193,6 +207,12 @@ class _NamedFieldTable(_FieldTable):
     values: Annotated[dict[Name, Description], Field(max_length=MOST_VALUES)] = {}
 
 
+class _AnswerTable(_Strict):
+    target: Certainty = 0.95
+    confidence: Certainty = 0.95
+    suggest_at: Share = 0.50
+
+
 class _RuleTable(_Strict):
     name: Name
     keywords: tuple[Name, ...] = ()
@@ -205,6 +225,7 @@ class _PolicyFile(_Strict):
     default: _FieldTable = _FieldTable()
     fields: dict[Name, _NamedFieldTable] = {}
     rules: tuple[_RuleTable, ...] = ()
+    answers: _AnswerTable = _AnswerTable()
 
     def policy(self, text: str, digest: str) -> Policy:
         for rule in self.rules:
@@ -217,6 +238,7 @@ class _PolicyFile(_Strict):
             fields={name: table.policy() for name, table in self.fields.items()},
             otherwise=self.default.policy(),
             rules=tuple(Rule(r.name, r.set, r.keywords, r.requesters, r.channels) for r in self.rules),
+            answers=AnswerPolicy(**self.answers.model_dump()),
             digest=digest,
             text=text,
         )
@@ -242,6 +264,12 @@ least_familiarity = 0.01  # leave tickets that are stranger than all but this sh
 # [fields.queue.values]     # before there is a model: suggest the value whose description is nearest
 # network = "VPN, Wi-Fi, network sockets, no connection"
 # printing = ""             # the name alone will do
+
+# Answers of the knowledge base, once they are checked on your own questions (triage kb calibrate --queries FILE):
+[answers]
+target = 0.95           # of the answers given, at least this share must be right ...
+confidence = 0.95       # ... and that must be certified with this confidence; else none is given
+suggest_at = 0.50       # below that, show the words to agents from this probability on
 
 # Rules override the model, and say so. All conditions of a rule must hold; any word of a list will do.
 # [[rules]]

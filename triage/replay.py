@@ -13,6 +13,7 @@ from kb import Encoder, KnowledgeBase
 from triage.db.tables import PolicyRow, RunRow
 from triage.desk import Loaded, clear_all, describe_fields
 from triage.errors import ModelError, NotFound
+from triage.learning.answers import bar_for
 from triage.pipeline import assess
 from triage.policy import NO_POLICY_DIGEST, Policy, parse_policy
 from triage.tickets import store
@@ -67,7 +68,9 @@ def replay(session: Session, ticket_id: str, parts: Parts, *, number: int | None
         return Replay(ticket_id, run.number, False, _digest(before), None, changed, ())
     settled = {one.field: one.value for one in row.corrections if one.created_at <= run.finished_at}
     ticket = store.as_incoming(row)
-    again = _canonical(assessment_view(ticket, assess(ticket, loaded, settled, duplicate_of=run.duplicate_of)))
+    day = run.finished_at.date()
+    assessment = assess(ticket, loaded, settled, duplicate_of=run.duplicate_of, today=day)
+    again = _canonical(assessment_view(ticket, assessment))
     differs = tuple(name for name in COMPARED if before[name] != again[name])
     return Replay(ticket_id, run.number, not differs, _digest(before), _digest(again), changed, differs)
 
@@ -95,7 +98,8 @@ def _load(session: Session, run: RunRow, parts: Parts) -> tuple[Loaded | None, t
         return None, tuple(changed)
     clearance = clear_all(classifier, policy)
     described = tuple(describe_fields(policy, parts.encoder).values())
-    loaded = Loaded(parts.encoder, knowledge, classifier, policy, clearance, parts.audiences, described)
+    bar = bar_for(knowledge.gate, policy.answers)
+    loaded = Loaded(parts.encoder, knowledge, classifier, policy, clearance, parts.audiences, bar, described)
     return loaded, tuple(changed)
 
 

@@ -5,22 +5,28 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from typing import Any
 
 import yaml
 
-from kb.articles import INTERNAL, PUBLIC
+from kb.articles import ARTICLE, INTERNAL, KINDS, PUBLIC
+from kb.sources.html import Page
 
 Note = Callable[[str], None]
 """Takes a sentence on what is wrong."""
-Front = Mapping[object, object]
+# YAML's keys may be of any type.
+Front = Mapping[Any, object]
 
 _FRONT_MATTER = re.compile(r"\A\s*---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _UNCLOSED = re.compile(r"\A\s*---[ \t]*\n(.*?)(?:^[ \t]*\n|\Z)", re.DOTALL | re.MULTILINE)
-_SALVAGED = re.compile(r"^[ \t]*(title|audience)[ \t]*:[ \t]*(.+?)[ \t]*$", re.MULTILINE | re.IGNORECASE)
+# Open Graph (https://ogp.me/#type_article) and Dublin Core, before the plain names.
+_UPDATED = ("article:modified_time", "dcterms.modified", "updated", "last-modified", "date")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:")
+_SALVAGED = re.compile(r"^[ \t]*(title|audience|kind)[ \t]*:[ \t]*(.+?)[ \t]*$", re.MULTILINE | re.IGNORECASE)
 
 
 def read_front_matter(content: str, note: Note) -> tuple[Front, str]:
-    """(keys and values, the text below them). Of a broken head, title and audience are read all the same.
+    """(keys and values, the text below them). Of a broken head, title, audience and kind are read all the same.
 
     Without that, a typing mistake would show an internal article to everybody.
     """
@@ -38,7 +44,7 @@ def read_front_matter(content: str, note: Note) -> tuple[Front, str]:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"Line {mark.line + 2}: " if mark else ""
-        note(f"{where}The front matter is not valid YAML; of it, only title and audience are used.")
+        note(f"{where}The front matter is not valid YAML; of it, only title, audience and kind are used.")
         return _salvaged(head), body
     if front is None or isinstance(front, dict):
         return front or {}, body
@@ -61,6 +67,27 @@ def tags_of(front: Front) -> tuple[str, ...]:
 def language_of(front: Front) -> str | None:
     """``language`` or ``lang``, without the region."""
     return text_of(front.get("language") or front.get("lang")).split("-")[0].lower() or None
+
+
+def page_front(page: Page) -> Front:
+    """What the head of an HTML page says, under the keys of front matter."""
+    named = {key: page.meta[key] for key in ("audience", "kind", "product", "review_by") if page.meta.get(key)}
+    updated = next((page.meta[key] for key in _UPDATED if page.meta.get(key)), "")
+    return named | {
+        "title": page.title,
+        "language": page.language,
+        "url": page.url,
+        "tags": page.meta.get("keywords"),
+        "updated": updated,
+    }
+
+
+def kind_of(front: Front, note: Note, default: str = ARTICLE) -> str:
+    """``kind``; one that there is not is noted and taken for the default."""
+    name = text_of(front.get("kind")).casefold()
+    if name and name not in KINDS:
+        note(f"There is no kind `{name[:40]}`, only {', '.join(KINDS)}; it is read as `{default}`.")
+    return name if name in KINDS else default
 
 
 def audience_of(front: Front, note: Note) -> str:
@@ -98,6 +125,8 @@ def _salvaged(head: str) -> dict[object, object]:
 
 
 def _parse_date(value: str) -> date | None:
+    if _TIME.match(value):
+        value = value[:10]
     for form in ("%Y-%m-%d", "%m/%d/%Y"):  # the second as in Microsoft's ms.date
         try:
             return datetime.strptime(value.strip(), form).date()  # noqa: DTZ007  # a calendar day has no zone

@@ -67,6 +67,11 @@ def read_queries(path: Path, qrels: Path | None = None) -> list[JudgedQuery]:
     return queries
 
 
+def read_questions(path: Path) -> list[str]:
+    """The ``text`` of each line of a JSON Lines file; raises ``SourceUnreadable`` naming the line."""
+    return [_required(record, "text", place) for record, place in _records(path)]
+
+
 def _doc(record: Mapping[str, object]) -> dict[str, int]:
     doc = record.get("doc")
     return {str(doc): 1} if doc else {}

@@ -8,6 +8,7 @@ import typer
 
 from kb import KnowledgeError
 from triage.cli import (
+    answers,
     ask,
     database,
     datasets,
@@ -35,10 +36,11 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (serve, learn, ask, tickets, demo):
+for module in (serve, learn, ask, tickets, answers, demo):
     module.register(cli)
 cli.add_typer(tickets.cli, name="tickets")
 cli.add_typer(knowledge.cli, name="kb")
+cli.add_typer(answers.cli, name="answers")
 cli.add_typer(models.cli, name="models")
 cli.add_typer(datasets.cli, name="datasets")
 cli.add_typer(labels.cli, name="labels")

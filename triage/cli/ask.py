@@ -19,6 +19,7 @@ from triage.cli.show import (
     macro_lines,
     out,
     print_json,
+    show_citations,
     similar_lines,
     ticket_table,
 )
@@ -83,15 +84,13 @@ def show_answer(said: Answer | Abstention | Silence) -> None:
         out.print(f"[yellow]No answer:[/] {escape(said.explanation)}")
         for hit in said.nearest:
             out.print(f"  [dim]nearest:[/] {escape(hit.title)} [dim]({hit.score:.2f})[/]")
+        if said.suggestion:
+            out.print("[yellow]For an agent to look at:[/]")
+            show_citations(said.suggestion)
         return
-    for citation in said.citations:
-        out.print(escape(citation.text))
-        where = " › ".join([citation.title, *citation.heading_path])
-        out.print(
-            f"  [cyan]— {escape(where)}[/] [dim]{escape(citation.url or citation.article_id)}[/]\n",
-            soft_wrap=True,
-        )
+    show_citations(said.citations)
     out.print(f"[green]{said.probability:.0%}[/] probability that this answers the question.")
+    out.print(f"[dim]{escape(said.basis)}[/]")
 
 
 def masked_assessment(ticket: IncomingTicket, assessment: Assessment) -> tuple[IncomingTicket, Assessment]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,11 +12,42 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from kb import KnowledgeBase, SyncReport, evaluate_retrieval
-from triage.app import ensure_encoder, open_encoder
+from kb import (
+    Change,
+    Difference,
+    Encoder,
+    KnowledgeBase,
+    SyncReport,
+    compare,
+    evaluate_retrieval,
+    kept_snapshots,
+    read_judged_queries,
+    read_questions,
+)
+from triage.app import ensure_encoder, open_database, open_encoder
 from triage.cli.options import AsJson, settings_for_command
-from triage.cli.show import err, out, print_json, progress
+from triage.cli.show import err, note, out, print_json, progress
+from triage.errors import BadInput, NotFound
+from triage.learning.answers import HeldOut, about_questions, bar_for, certify_answers, held_out_figures
+from triage.learning.answers import calibrate as calibrated
+from triage.policy import read_policy
 from triage.settings import Settings
+from triage.tickets import store
+from triage.tickets.feedback import judged_by_people
+from triage.understand.certificate import Certificate
+
+SHOWN = 50
+
+
+class FailOn(StrEnum):
+    """What makes ``kb diff`` fail, for a pipeline."""
+
+    LOST = "lost"
+    CHANGED = "changed"
+    NOTHING = "nothing"
+
+
+FAILS_ON = {FailOn.LOST: (Change.LOST,), FailOn.CHANGED: (Change.LOST, Change.CHANGED), FailOn.NOTHING: ()}
 
 cli = typer.Typer(no_args_is_help=True, help="Fill, search and evaluate the knowledge base.")
 
@@ -66,9 +99,15 @@ def evaluate(
     queries: Annotated[Path, typer.Option(help="JSON Lines with _id, text and (without --qrels) doc.")],
     qrels: Annotated[Path | None, typer.Option(help="TSV: query-id, corpus-id, score.")] = None,
     titles: Annotated[bool, typer.Option(help="Whether the search may use the articles' titles.")] = True,
+    hold_out: Annotated[
+        float | None, typer.Option(min=0, max=0.95, help="Take the right articles of this share away; judge the gate.")
+    ] = None,
+    alpha: Annotated[float, typer.Option(min=0.001, max=0.999, help="Share of wrong answers allowed.")] = 0.05,
+    confidence: Annotated[float, typer.Option(min=0.5, max=0.999, help="How surely no more are wrong.")] = 0.5,
+    seed: Annotated[int, typer.Option(min=0, help="Which queries lose their articles.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Measure how well judged queries find their articles.
+    """Measure how well judged queries find their articles; with --hold-out also how well it is known what to answer.
 
     Example: `triage kb evaluate --articles corpus.jsonl --queries dev.jsonl --qrels dev.tsv --json`
     """
@@ -77,13 +116,140 @@ def evaluate(
         result = evaluate_retrieval(
             articles, queries, open_encoder(settings), qrels=qrels, titles=titles, progress=report
         )
+    if hold_out is not None:
+        how = HeldOut(hold_out, alpha, confidence, seed)
+        with progress("Asking without some articles") as report:
+            result |= held_out_figures(
+                articles, queries, open_encoder(settings), how, qrels=qrels, titles=titles, progress=report
+            )
     if as_json:
         print_json(result)
         return
     table = Table("measure", "value")
-    for name, value in result.items():
+    for name, value in _flat(result):
         table.add_row(name, f"{value:.4f}" if isinstance(value, float) else str(value))
     out.print(table)
+
+
+@cli.command()
+def calibrate(
+    queries: Annotated[Path | None, typer.Option(help="JSON Lines with _id, text and (without --qrels) doc.")] = None,
+    qrels: Annotated[Path | None, typer.Option(help="TSV: query-id, corpus-id, score.")] = None,
+    from_feedback: Annotated[bool, typer.Option(help="Use what people said of past answers, too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Fit on your own questions how sure an answer must be, and certify it for what the policy asks.
+
+    Each question is asked with its articles there and with them taken away. A `doc` is an article's id, as
+    `triage kb search --json` shows it.
+
+    Example: `triage kb calibrate --queries judged.jsonl`
+    """
+    settings = ready_for_knowledge()
+    encoder = open_encoder(settings)
+    judged = read_judged_queries(queries, qrels) if queries else []
+    if from_feedback:
+        with open_database(settings) as (_, sessions), sessions() as session:
+            judged = [*judged, *judged_by_people(session)]
+    if not judged:
+        raise typer.BadParameter("give judged queries with --queries FILE, or --from-feedback, or both")
+    knowledge = KnowledgeBase.open(settings.knowledge_folder, encoder)
+    name = knowledge.keep_gate(calibrated(knowledge, judged, encoder))
+    policy = read_policy(settings.policy_file).answers
+    found = certify_answers(knowledge.gate.checked, policy.target, policy.confidence, knowledge.gate)
+    if as_json:
+        certificate = {"certified": isinstance(found, Certificate), **asdict(found)}
+        print_json({"gate": name, "queries": len(judged), "certificate": certificate, "says": about_questions(found)})
+        return
+    note(f"Gate {name}, fitted on {len(judged):,} judged queries, is in force.")
+    note(about_questions(found))
+
+
+@cli.command()
+def diff(
+    old: Annotated[str, typer.Argument(help="Name of a snapshot, or `current`.")],
+    new: Annotated[str, typer.Argument(help="Name of a snapshot, or `current`.")] = "current",
+    queries: Annotated[Path | None, typer.Option(help="JSON Lines with _id and text; else past tickets.")] = None,
+    last: Annotated[int, typer.Option(min=1, help="So many of the newest tickets are asked again.")] = 1000,
+    fail_on: Annotated[FailOn, typer.Option(help="What makes the command fail.")] = FailOn.LOST,
+    as_json: AsJson = False,
+) -> None:
+    """Ask two snapshots past questions: which answers are gained, lost or changed?
+
+    `triage kb snapshots` lists them.
+
+    Example: `triage kb diff 386ffdddac8f3150 current --fail-on changed`
+    """
+    settings = ready_for_knowledge()
+    encoder = open_encoder(settings)
+    before, after = (_snapshot(settings, encoder, name) for name in (old, new))
+    questions = read_questions(queries) if queries else _past_questions(settings, last)
+    if not questions:
+        raise BadInput("There are no past tickets to ask again: give questions with --queries FILE.")
+    bar = bar_for(after.gate, read_policy(settings.policy_file).answers)
+    with progress("Embedding questions") as report:
+        vectors = encoder.encode(questions, progress=report)
+    with progress("Asking both") as report:
+        found = compare(before, after, questions, vectors, bar=bar, audiences=settings.audiences, progress=report)
+    counts = {change.value: sum(one.change is change for one in found) for change in Change}
+    other = [one for one in found if one.change is not Change.SAME]
+    if as_json:
+        view = {"old": before.snapshot, "new": after.snapshot, "questions": len(questions), **counts}
+        print_json({**view, "differences": [asdict(one) for one in other]})
+    else:
+        _show_differences(other, counts)
+    if any(counts[change] for change in FAILS_ON[fail_on]):
+        raise typer.Exit(1)
+
+
+@cli.command()
+def snapshots(as_json: AsJson = False) -> None:
+    """List the snapshots that are kept, newest first.
+
+    Example: `triage kb snapshots`
+    """
+    settings = settings_for_command()
+    kept = kept_snapshots(settings.knowledge_folder)
+    if as_json:
+        print_json({"snapshots": [asdict(one) for one in kept]})
+        return
+    table = Table("snapshot", "made", "articles", "passages", "")
+    for one in kept:
+        table.add_row(one.name, one.made, f"{one.articles:,}", f"{one.passages:,}", "in force" if one.in_force else "")
+    out.print(table if kept else "There is none yet: triage kb sync PATH")
+
+
+def _snapshot(settings: Settings, encoder: Encoder, name: str) -> KnowledgeBase:
+    if name == "current":
+        return KnowledgeBase.open(settings.knowledge_folder, encoder)
+    found = KnowledgeBase.open_snapshot(settings.knowledge_folder, encoder, name)
+    if found is None:
+        raise NotFound(f"There is no snapshot {name}, or it is no longer kept; `triage kb snapshots` lists them.")
+    return found
+
+
+def _past_questions(settings: Settings, last: int) -> list[str]:
+    with open_database(settings) as (_, sessions), sessions() as session:
+        return store.newest_texts(session, last)
+
+
+def _show_differences(other: Sequence[Difference], counts: Mapping[str, int]) -> None:
+    out.print(", ".join(f"{count:,} {change}" for change, count in counts.items()), highlight=False)
+    if other:
+        table = Table("", "question", "before", "after")
+        for one in other[:SHOWN]:
+            shown = " ".join(one.question.split())[:80]
+            table.add_row(one.change.value, *(escape(cell) for cell in (shown, one.before, one.after)))
+        out.print(table)
+
+
+def _flat(result: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """Figures of figures as one list, ``gate: auroc`` and the like."""
+    for name, value in result.items():
+        if isinstance(value, Mapping):
+            yield from ((f"{name}: {inner}", one) for inner, one in _flat(value))
+        else:
+            yield name, value
 
 
 def ready_for_knowledge() -> Settings:

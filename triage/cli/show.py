@@ -97,6 +97,17 @@ def answer_cell(citations: Sequence[Citation | CitationRow], probability: float 
     return f"[green]{sure}[/] [cyan]\\[{escape(_shorten(citations[0].title))}][/] {escape(_shorten(first.strip()))}"
 
 
+def show_citations(citations: Iterable[Citation | CitationRow]) -> None:
+    """The words and where they stand."""
+    for citation in citations:
+        out.print(escape(citation.text))
+        where = " › ".join([citation.title, *citation.heading_path])
+        out.print(
+            f"  [cyan]— {escape(where)}[/] [dim]{escape(citation.url or citation.article_id)}[/]\n",
+            soft_wrap=True,
+        )
+
+
 def similar_lines(similar: Iterable[SimilarTicket], *, titles: bool = True) -> Iterator[str]:
     """Past tickets as they are read below a decision, the nearest first; others' words only with ``titles``."""
     for one in similar:

@@ -28,11 +28,12 @@ from triage.cli.show import (
     out,
     print_json,
     reworded_lines,
+    show_citations,
     similar_lines,
     similar_table,
     ticket_table,
 )
-from triage.db.tables import RunRow, TicketRow
+from triage.db.tables import AnswerRow, RunRow, TicketRow
 from triage.errors import NotFound
 from triage.pipeline import accept
 from triage.privacy import mask, names_of
@@ -266,7 +267,8 @@ def _cells(row: TicketRow, run: RunRow | None, fields: Sequence[str]) -> list[st
     if run.duplicate_of:
         return [*(decided.get(name, "") for name in fields), f"[dim]a duplicate of {run.duplicate_of}[/]"]
     nearest = answer.nearest[0]["title"] if answer and answer.nearest else None
-    said = answer_cell(answer.citations, answer.probability, nearest) if answer else ""
+    cited = answer.citations if answer and answer.reason is None else []
+    said = answer_cell(cited, answer.probability, nearest) if answer else ""
     return [*(decided.get(name, "") for name in fields), said]
 
 
@@ -297,20 +299,23 @@ def _show_run(run: RunRow, *, titles: bool) -> None:
     if titles:
         for line in macro_lines(macros_of(run)):
             out.print(line, soft_wrap=True)
-    answer = run.answer
-    if answer is None or not answer.citations:
+    _show_stored_answer(run.answer)
+    for delivery in run.deliveries:
+        out.print(f"[dim]{delivery.channel}: {delivery.state}. {escape(delivery.detail)}[/]")
+
+
+def _show_stored_answer(answer: AnswerRow | None) -> None:
+    if answer is None or answer.reason is not None:
         out.print(f"[yellow]No answer:[/] {escape((answer.explanation if answer else None) or '')}")
+    if answer is None:
         return
+    if answer.reason is not None and answer.citations:
+        out.print("[yellow]For an agent to look at:[/]")
     sentences = [RewordedSentence(one["text"], one["citation"]) for one in answer.reworded or ()]
     for line in reworded_lines(sentences, answer.reworded_by, answer.reworded_note):
         out.print(line, soft_wrap=True)
-    for citation in answer.citations:
-        out.print(escape(citation.text))
-        where = " › ".join([citation.title, *citation.heading_path])
-        out.print(
-            f"  [cyan]— {escape(where)}[/] [dim]{escape(citation.url or citation.article_id)}[/]",
-            soft_wrap=True,
-        )
-    out.print(f"[green]{answer.probability:.0%}[/] probability that this answers the question.")
-    for delivery in run.deliveries:
-        out.print(f"[dim]{delivery.channel}: {delivery.state}. {escape(delivery.detail)}[/]")
+    show_citations(answer.citations)
+    if answer.citations:
+        out.print(f"[green]{answer.probability:.0%}[/] probability that this answers the question.")
+    for one in answer.feedback:
+        out.print(f"[magenta]{escape(one.author)}[/] said: {one.verdict.replace('_', ' ')} {escape(one.note)}")

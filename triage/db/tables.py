@@ -167,7 +167,11 @@ class DecisionRow(Table):
 
 
 class AnswerRow(Table):
-    """What the knowledge base said in one run: an answer (``reason`` is null) or an abstention."""
+    """What the knowledge base said in one run: an answer (``reason`` is null) or an abstention.
+
+    ``explanation`` is why there is none, or what an answer rests on; the citations of an abstention are what an agent
+    was shown instead.
+    """
 
     __tablename__ = "answers"
 
@@ -184,6 +188,7 @@ class AnswerRow(Table):
     reworded_note: Mapped[str | None] = mapped_column(Text)
 
     citations: Mapped[list[CitationRow]] = relationship(order_by="CitationRow.ordinal")
+    feedback: Mapped[list[AnswerFeedbackRow]] = relationship(order_by="AnswerFeedbackRow.id")
 
 
 class CitationRow(Table):
@@ -201,6 +206,22 @@ class CitationRow(Table):
     end: Mapped[int]
     text: Mapped[str] = mapped_column(Text)
     article_digest: Mapped[str] = mapped_column(String(64))
+
+
+class AnswerFeedbackRow(Table):
+    """What somebody said of an answer, or of having none; ``article_id`` is the article that was right."""
+
+    __tablename__ = "answer_feedback"
+    __table_args__ = (UniqueConstraint("run_id", "idempotency_key", name="uq_answer_feedback_key"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    run_id: Mapped[str] = mapped_column(ForeignKey("answers.run_id"))
+    verdict: Mapped[str] = mapped_column(String(20))
+    article_id: Mapped[str | None] = mapped_column(Text)
+    author: Mapped[str] = mapped_column(Text)
+    note: Mapped[str] = mapped_column(Text)
+    idempotency_key: Mapped[str | None] = mapped_column(Name)
+    created_at: Mapped[datetime]
 
 
 class CorrectionRow(Table):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from kb import Abstention, Answer, FloatArray, Hit
+from kb import Abstention, Answer, Citation, FloatArray, Hit
 
 
 class TicketState(StrEnum):
@@ -117,6 +117,25 @@ class Correction:
     idempotency_key: str | None = None
 
 
+class Verdict(StrEnum):
+    """What somebody says of an answer."""
+
+    SOLVED = "solved"
+    NOT_SOLVED = "not_solved"  # it was to the point and did not help
+    WRONG = "wrong"  # it was about something else, or is not true
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFeedback:
+    """What somebody says of a ticket's answer; ``article_id`` is the article that answers it, where another does."""
+
+    verdict: Verdict
+    author: str
+    note: str = ""
+    article_id: str | None = None
+    idempotency_key: str | None = None
+
+
 class LabelOrigin(StrEnum):
     """Who says that a past ticket has a value."""
 
@@ -203,6 +222,11 @@ class Silence:
 
     @property
     def nearest(self) -> tuple[Hit, ...]:
+        """None: no article was looked at."""
+        return ()
+
+    @property
+    def suggestion(self) -> tuple[Citation, ...]:
         """None: no article was looked at."""
         return ()
 

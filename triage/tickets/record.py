@@ -44,8 +44,7 @@ def record_run(session: Session, ticket_id: str, number: int, assessment: Assess
     session.add_all(_decision(run_id, i, decision) for i, decision in enumerate(assessment.decisions))
     session.add(_answer(run_id, assessment.answer, assessment.rewording))
     session.flush()
-    if isinstance(assessment.answer, Answer):
-        session.add_all(_citations(run_id, assessment.answer))
+    session.add_all(_citations(run_id, assessment.answer))
     return run_id
 
 
@@ -87,7 +86,9 @@ def _labels(ranked: Sequence[LabelProbability]) -> list[dict[str, object]]:
 
 def _answer(run_id: str, said: Answer | Abstention | Silence, rewording: Rewording | None) -> AnswerRow:
     if isinstance(said, Answer):
-        row = AnswerRow(run_id=run_id, probability=said.probability, snapshot=said.snapshot, nearest=[])
+        row = AnswerRow(
+            run_id=run_id, probability=said.probability, explanation=said.basis, snapshot=said.snapshot, nearest=[]
+        )
         if rewording:
             row.reworded = [asdict(one) for one in rewording.sentences] or None
             row.reworded_by, row.reworded_note = rewording.model, rewording.note
@@ -102,7 +103,8 @@ def _answer(run_id: str, said: Answer | Abstention | Silence, rewording: Rewordi
     )
 
 
-def _citations(run_id: str, said: Answer) -> list[CitationRow]:
+def _citations(run_id: str, said: Answer | Abstention | Silence) -> list[CitationRow]:
+    cited = said.citations if isinstance(said, Answer) else said.suggestion
     return [
         CitationRow(
             run_id=run_id,
@@ -116,5 +118,5 @@ def _citations(run_id: str, said: Answer) -> list[CitationRow]:
             text=citation.text,
             article_digest=citation.article_digest,
         )
-        for ordinal, citation in enumerate(said.citations)
+        for ordinal, citation in enumerate(cited)
     ]

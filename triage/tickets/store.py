@@ -20,6 +20,7 @@ STORY = (
     selectinload(TicketRow.runs).selectinload(RunRow.decisions),
     selectinload(TicketRow.runs).selectinload(RunRow.deliveries),
     selectinload(TicketRow.runs).selectinload(RunRow.answer).selectinload(AnswerRow.citations),
+    selectinload(TicketRow.runs).selectinload(RunRow.answer).selectinload(AnswerRow.feedback),
     selectinload(TicketRow.corrections),
 )
 
@@ -54,6 +55,12 @@ def count_tickets(session: Session) -> dict[TicketState, int]:
     """How many tickets there are in each state."""
     counts = session.execute(select(TicketRow.state, func.count()).group_by(TicketRow.state)).tuples()
     return {state: 0 for state in TicketState} | {TicketState(state): number for state, number in counts}
+
+
+def newest_texts(session: Session, limit: int) -> list[str]:
+    """The cleaned texts of the newest tickets, each once, newest first."""
+    query = select(RunRow.text).where(RunRow.number == 1).order_by(RunRow.ticket_id.desc()).limit(limit)
+    return [text for text in dict.fromkeys(session.scalars(query)) if text.strip()]
 
 
 def as_incoming(row: TicketRow) -> IncomingTicket:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from kb import Abstention, Answer, Citation
-from triage.db.tables import AnswerRow, CorrectionRow, RunRow, TicketRow
+from triage.db.tables import AnswerFeedbackRow, AnswerRow, CorrectionRow, RunRow, TicketRow
 from triage.privacy import mask
 from triage.tickets.model import (
     Assessment,
@@ -62,6 +62,7 @@ def answer_view(said: Answer | Abstention | Silence, rewording: Rewording | None
             "answered": True,
             "text": said.text,
             "probability": said.probability,
+            "basis": said.basis,
             "citations": citations_view(said.citations),
             "snapshot": said.snapshot,
             "reworded": [asdict(one) for one in rewording.sentences] or None if rewording else None,
@@ -74,6 +75,7 @@ def answer_view(said: Answer | Abstention | Silence, rewording: Rewording | None
         "explanation": said.explanation,
         "probability": said.probability,
         "nearest": [{"article_id": h.article_id, "title": h.title, "score": h.score} for h in said.nearest],
+        "suggestion": citations_view(said.suggestion),
         "snapshot": said.snapshot,
     }
 
@@ -103,6 +105,7 @@ def run_view(run: RunRow) -> Json:
             for d in run.decisions
         ],
         "answer": stored_answer_view(run.answer) if run.answer else None,
+        "feedback": [feedback_view(one) for one in run.answer.feedback] if run.answer else [],
         "deliveries": [
             _columns(d, "channel", "state", "attempts", "detail", "created_at", "delivered_at") for d in run.deliveries
         ],
@@ -142,18 +145,19 @@ def macros_of(run: RunRow) -> tuple[SuggestedMacro, ...]:
 
 def stored_answer_view(row: AnswerRow) -> Json:
     """A stored answer or abstention in the shape of ``answer_view``."""
-    if row.reason is not None:
-        view = _columns(row, "reason", "explanation", "probability", "nearest", "snapshot")
-        return {"answered": False, **view}
     citations = [
         _columns(c, "article_id", "title", "url", "heading_path", "start", "end", "text", "article_digest")
         for c in row.citations
     ]
+    if row.reason is not None:
+        view = _columns(row, "reason", "explanation", "probability", "nearest", "snapshot")
+        return {"answered": False, **view, "suggestion": citations}
     text = "\n\n".join(citation.text for citation in row.citations)
     return {
         "answered": True,
         "text": text,
         "citations": citations,
+        "basis": row.explanation or "",
         **_columns(row, "probability", "snapshot", "reworded", "reworded_by", "reworded_note"),
     }
 
@@ -217,3 +221,8 @@ def _columns(row: object, *names: str) -> Json:
 def correction_view(row: CorrectionRow) -> Json:
     """A stored correction, ready for JSON."""
     return _columns(row, "id", "field", "value", "previous", "author", "note", "created_at")
+
+
+def feedback_view(row: AnswerFeedbackRow) -> Json:
+    """What somebody said of an answer, ready for JSON."""
+    return _columns(row, "id", "verdict", "article_id", "author", "note", "created_at")

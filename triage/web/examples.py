@@ -27,6 +27,7 @@ ARTICLE_IN: JsonDict = {
     "language": "en",
 }
 CORRECTION_IN: JsonDict = {"field": "queue", "value": "network", "author": "dispatcher@fennvale.example"}
+FEEDBACK_IN: JsonDict = {"verdict": "solved", "author": "mara@fennvale.example"}
 
 _TICKET_ID = "01a20894-e603-7dc1-9ffb-aec25f24286e"
 _DIGEST = "5b1d1f1c0f7c3f0d7d6f7cbb2f0b8d7a0d3f1f5f6a9f5d3c2b1a09f8e7d6c5b4"
@@ -46,6 +47,7 @@ ANSWER: JsonDict = {
     "probability": 0.97,
     "snapshot": "386ffdddac8f3150",
     "text": _CITATION["text"],
+    "basis": "From 92% on, 148 of 150 checked questions were answered rightly: at least 95% are, with 95% confidence.",
     "citations": [_CITATION],
     "reworded": [{"text": "Open FennGate, choose Leeds and confirm in the Authenticator app.", "citation": 0}],
     "reworded_by": "qwen3-4b",
@@ -66,6 +68,7 @@ ABSTENTION: JsonDict = {
     "reason": "not_sure",
     "explanation": "The best article may not answer this.",
     "nearest": [{"article_id": "connect-fenngate", "title": "Connect with FennGate", "score": 0.62}],
+    "suggestion": [],
 }
 
 _FIRST: JsonDict = {"label": "network", "probability": 0.93}
@@ -124,6 +127,14 @@ CORRECTION: JsonDict = {
     "note": "",
     "created_at": "2026-11-23T13:25:05.120000Z",
 }
+FEEDBACK: JsonDict = {
+    "id": "01a20898-5c1e-7a90-b1f3-0d8f4a2c7b22",
+    "verdict": "solved",
+    "article_id": None,
+    "author": "mara@fennvale.example",
+    "note": "",
+    "created_at": "2026-11-23T13:31:40.010000Z",
+}
 _DELIVERY: JsonDict = {
     "channel": "portal",
     "state": "delivered",
@@ -146,6 +157,7 @@ TICKET: JsonDict = {
             "number": 1,
             "finished_at": "2026-11-23T13:20:00.410000Z",
             "duplicate_of": None,
+            "feedback": [FEEDBACK],
             "deliveries": [_DELIVERY],
             **_READ,
         }

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from triage.tickets.model import Verdict
 from triage.web import examples
 from triage.web.examples import shown
 
@@ -78,3 +79,14 @@ class CorrectionIn(Request):
     value: Annotated[str, StringConstraints(min_length=1, max_length=500), Kept]
     author: Annotated[str, StringConstraints(min_length=1, max_length=500), Kept]
     note: Annotated[str, StringConstraints(max_length=10_000), Kept] = ""
+
+
+class FeedbackIn(Request):
+    """What somebody says of a ticket's answer; ``article_id`` is the article that answers it, where another does."""
+
+    model_config = shown(examples.FEEDBACK_IN)
+
+    verdict: Verdict
+    author: Annotated[str, StringConstraints(min_length=1, max_length=500), Kept]
+    note: Annotated[str, StringConstraints(max_length=10_000), Kept] = ""
+    article_id: Annotated[str, StringConstraints(min_length=1, max_length=500), Kept] | None = None

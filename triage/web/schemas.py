@@ -108,6 +108,8 @@ class MacroOut(BaseModel):
 class AnswerOut(BaseModel):
     """An answer with its citations, or (``answered`` false) the reason why there is none.
 
+    ``basis`` says what lets the probability of an answer suffice; ``suggestion`` are words for agents to look at. With
+    the reason ``several``, ``nearest`` are the articles to choose from.
     ``reworded`` says the citations in other words, where a language model is asked and what it wrote passed the checks.
     """
 
@@ -121,6 +123,8 @@ class AnswerOut(BaseModel):
     reason: str | None = None
     explanation: str | None = None
     nearest: list[NearestOut] | None = None
+    basis: str | None = None
+    suggestion: list[CitationOut] | None = None
     reworded: list[RewordedOut] | None = None
     reworded_by: str | None = None
     reworded_note: str | None = None
@@ -168,6 +172,19 @@ class DeliveryOut(BaseModel):
     delivered_at: datetime | None
 
 
+class FeedbackOut(BaseModel):
+    """What somebody said of an answer."""
+
+    model_config = shown(examples.FEEDBACK)
+
+    id: str
+    verdict: str
+    article_id: str | None
+    author: str
+    note: str
+    created_at: datetime
+
+
 class RunOut(BaseModel):
     """One pass over a ticket."""
 
@@ -181,6 +198,7 @@ class RunOut(BaseModel):
     similar: list[SimilarOut]
     decisions: list[DecisionOut]
     answer: AnswerOut | None
+    feedback: list[FeedbackOut]
     macros: list[MacroOut]
     deliveries: list[DeliveryOut]
     provenance: ProvenanceOut

@@ -15,13 +15,14 @@ from triage import telemetry
 from triage.errors import BadInput, Conflict
 from triage.pipeline import accept, assess
 from triage.tickets import store
+from triage.tickets.feedback import add_feedback
 from triage.tickets.keys import Scope
-from triage.tickets.model import Correction, IncomingTicket, TicketState
-from triage.tickets.views import Json, assessment_view, correction_view, story_view, without_titles
+from triage.tickets.model import AnswerFeedback, Correction, IncomingTicket, TicketState
+from triage.tickets.views import Json, assessment_view, correction_view, feedback_view, story_view, without_titles
 from triage.web.context import Caller, Context, allowed
 from triage.web.paging import cursor_after, id_in, next_link
-from triage.web.requests import CorrectionIn, TicketIn
-from triage.web.schemas import AssessmentOut, CorrectionOut, TicketOut, TicketPage
+from triage.web.requests import CorrectionIn, FeedbackIn, TicketIn
+from triage.web.schemas import AssessmentOut, CorrectionOut, FeedbackOut, TicketOut, TicketPage
 
 router = APIRouter(tags=["tickets"])
 
@@ -138,6 +139,22 @@ def post_correction(
     return JSONResponse(jsonable_encoder(view), 201)
 
 
+@router.post(
+    "/tickets/{ticket_id}/feedback",
+    summary="Judge the answer",
+    status_code=201,
+    responses={201: {"model": FeedbackOut}},
+)
+def post_feedback(ticket_id: str, feedback: FeedbackIn, caller: Writer, idempotency_key: Key = None) -> JSONResponse:
+    """Record whether the answer solved it; `triage kb calibrate --from-feedback` learns from it."""
+    given = AnswerFeedback(**feedback.model_dump(), idempotency_key=idempotency_key)
+    try:
+        view = _judge(caller.here, _readable(ticket_id), given)
+    except IntegrityError:  # as for a correction
+        view = _judge(caller.here, _readable(ticket_id), given)
+    return JSONResponse(jsonable_encoder(view), 201)
+
+
 @router.post("/triage", summary="Preview a ticket", responses={200: {"model": AssessmentOut}})
 def post_triage(ticket: TicketIn, caller: Asker) -> JSONResponse:
     """What would be decided and answered; nothing is stored.
@@ -177,6 +194,14 @@ def _correct(here: Context, ticket_id: str, given: Correction) -> Json:
     try:
         with here.sessions.begin() as session:
             return correction_view(store.add_correction(session, ticket_id, given))
+    except Conflict as error:
+        raise KeyReused(str(error)) from error
+
+
+def _judge(here: Context, ticket_id: str, given: AnswerFeedback) -> Json:
+    try:
+        with here.sessions.begin() as session:
+            return feedback_view(add_feedback(session, ticket_id, given))
     except Conflict as error:
         raise KeyReused(str(error)) from error
 

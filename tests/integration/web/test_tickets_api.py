@@ -238,3 +238,26 @@ def test_duplicate_is_shown_with_its_original(client: TestClient, work_off: Call
 def test_readiness_says_where_similar_tickets_come_from(client: TestClient, work_off: Callable[[], int]) -> None:
     part = client.get("/readyz").json()["past_tickets"]
     assert part == {"ready": True, "says": "none of the training data, 0 of this desk"}
+
+
+def test_answer_is_judged_once_and_the_story_tells(client: TestClient, work_off: Callable[[], int]) -> None:
+    ticket_id = post(client)
+    url, headers = f"/v1/tickets/{ticket_id}/feedback", {"Idempotency-Key": "f-1"}
+    given = {"verdict": "solved", "author": "ana"}
+    assert client.post(url, json=given).status_code == 404  # nobody has looked at it yet
+    work_off()
+    first = client.post(url, json=given, headers=headers)
+    assert first.status_code == 201, first.text
+    assert client.post(url, json=given, headers=headers).json() == first.json()
+    [run] = client.get(f"/v1/tickets/{ticket_id}").json()["runs"]
+    assert run["feedback"] == [first.json()]
+    other = client.post(url, json={**given, "verdict": "wrong"}, headers=headers)
+    assert other.json()["code"] == "idempotency-key-reused"
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"verdict": "great", "author": "a"}, {"verdict": "solved"}, {"verdict": "solved", "author": "\0"}]
+)
+def test_feedback_that_says_nothing_usable_is_refused(client: TestClient, given: dict[str, str]) -> None:
+    response = client.post(f"/v1/tickets/{post(client)}/feedback", json=given)
+    assert response.json()["code"] == "invalid-request"

@@ -1,5 +1,6 @@
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,3 +66,39 @@ def test_article_of_headings_alone_has_a_passage() -> None:
 
 def test_two_hundred_thousand_blocks_of_code_are_split_in_seconds() -> None:
     assert split(article("# a\n```\nx\n```\n" * 20_000))
+
+
+ROW = "| 0x8007{:04} | {} |\n"
+TABLE = "| code | meaning |\n|---|---|\n" + "".join(ROW.format(n, "word " * 8) for n in range(12))
+CODE = "```sh\n" + "".join(f"command --number {n} --with options\n\n" for n in range(20)) + "```"
+
+
+@pytest.mark.parametrize("block", [TABLE.rstrip("\n"), CODE])
+@pytest.mark.parametrize("before", [0, 30, 60, 150, 400])
+def test_table_and_code_that_fit_stay_whole(block: str, before: int) -> None:
+    assert len(block) <= LONGEST
+    text = "A word. " * before + "\n\n" + block + "\n\n" + "More. " * 200
+    assert any(block in text[passage.start : passage.end] for passage in split(article(text)))
+
+
+def test_long_table_is_split_between_its_rows() -> None:
+    text = "Codes:\n\n" + TABLE + "".join(ROW.format(n, "word " * 20) for n in range(100)) + "\nThe end."
+    passages = split(article(text))
+    assert all(passage.end - passage.start <= LONGEST for passage in passages)
+    inside = [text[passage.start : passage.end] for passage in passages if "|" in text[passage.start : passage.end]]
+    assert len(inside) > 5
+    assert all(piece.startswith("|") and piece.endswith("|") for piece in inside)
+
+
+def test_long_code_is_split_between_its_lines() -> None:
+    text = "```\n" + "".join(f"line {number} of a long program\n" for number in range(500)) + "```"
+    pieces = [text[passage.start : passage.end] for passage in split(article(text))]
+    assert all(len(piece) <= LONGEST for piece in pieces)
+    assert "\n".join(pieces) == text
+
+
+def test_row_that_is_too_long_is_split_too() -> None:
+    text = "| a | b |\n|---|---|\n| " + "word " * 2_000 + "| x |\n| 1 | 2 |"
+    passages = split(article(text))
+    assert all(passage.end - passage.start <= LONGEST for passage in passages)
+    assert sum(passage.end - passage.start for passage in passages) > len(text) - len(passages) * 3

@@ -147,4 +147,4 @@ def test_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 def test_folder_without_articles_is_reported(tmp_path: Path) -> None:
-    assert "no Markdown article" in read_folder(tmp_path)[1][0].sentence
+    assert "no article in this folder" in read_folder(tmp_path)[1][0].sentence
