@@ -182,7 +182,7 @@ def macros_among(articles: Iterable[Article]) -> tuple[Macro, ...]:
     return tuple(
         Macro(article.id, article.title, article.text, article.language)
         for article in articles
-        if getattr(article, "kind", "article") == "macro"
+        if article.kind == "macro"
     )
 
 
