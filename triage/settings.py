@@ -124,6 +124,8 @@ class Settings(BaseSettings):
         address = urlsplit(value)
         if address.scheme not in ("http", "https") or not address.hostname or address.port == 0:
             raise ValueError("must be an address such as https://host/v1")
+        if address.username or address.password or address.query:
+            raise ValueError("must be without a key, for it is shown; set TRIAGE_LLM_API_KEY")
         return value
 
     @field_validator("home", "encoder_path", "macros")

@@ -163,8 +163,12 @@ def test_no_file_means_no_macros(tmp_path: Path) -> None:
     assert read_macros(tmp_path / "none.yaml") == ()
 
 
-def test_articles_that_are_no_macros_are_left_out() -> None:
-    assert macros_among([Article("a", "Title", "Text")]) == ()
+def test_macros_come_with_the_articles_too() -> None:
+    articles = [
+        Article("a", "Title", "Text"),
+        Article("m", "Reply", "Hello {{requester}}", language="en", kind="macro"),
+    ]
+    assert macros_among(articles) == (Macro("m", "Reply", "Hello {{requester}}", "en"),)
 
 
 def test_the_sample_desk_has_macros() -> None:

@@ -115,7 +115,7 @@ def test_off_by_default_and_a_model_needs_a_name() -> None:
     assert "sk-" not in repr(Settings(llm_api_key="sk-secret"))
 
 
-@pytest.mark.parametrize("url", ["ftp://x/v1", "http://", "http://h:99999/v1", "localhost:8080"])
+@pytest.mark.parametrize("url", ["ftp://x/v1", "http://", "http://h:99999/v1", "localhost:8080", "http://u:p@h/v1"])
 def test_an_impossible_address_is_refused_at_the_start(url: str) -> None:
     with pytest.raises(Misconfigured, match="TRIAGE_LLM_URL"):
         read_settings(llm_url=url)
