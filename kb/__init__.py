@@ -24,6 +24,9 @@ from kb.errors import (
 )
 from kb.evaluation import evaluate_retrieval
 from kb.knowledge import KnowledgeBase
+from kb.reranking import Reranker, load_reranker
+from kb.sources.judged import read_queries
+from kb.tuning import Tuning
 from kb.vectors import GrowingIndex
 
 __all__ = [
@@ -44,11 +47,15 @@ __all__ = [
     "ModelMissing",
     "Problem",
     "Progress",
+    "Reranker",
     "SnapshotDamaged",
     "SnapshotMismatch",
     "SourceUnreadable",
     "SyncReport",
+    "Tuning",
     "evaluate_retrieval",
     "load_encoder",
+    "load_reranker",
     "prepare_encoder",
+    "read_queries",
 ]

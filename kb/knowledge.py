@@ -27,7 +27,8 @@ from kb.articles import (
 from kb.chunking import LONGEST, article_text, passage_text, split
 from kb.embedding import Encoder
 from kb.errors import SourceUnreadable
-from kb.fusion import Fusion, load_fusion, save_fusion, use_shipped
+from kb.fusion import load_fusion, save_fusion, use_shipped
+from kb.reranking import Reranker
 from kb.retrieval import Retriever
 from kb.sources.folder import MAX_BYTES, read_folder
 from kb.sources.judged import JudgedQuery
@@ -46,23 +47,26 @@ class KnowledgeBase:
     Every change publishes a new snapshot; readers keep the one they began with.
     """
 
-    def __init__(self, folder: Path, encoder: Encoder, snapshot: Snapshot) -> None:
+    def __init__(self, folder: Path, encoder: Encoder, snapshot: Snapshot, reranker: Reranker | None = None) -> None:
+        self._reranker = reranker
         self._folder = folder
         self._encoder = encoder
         self._lock = threading.Lock()
         self._fusion = load_fusion(folder)
-        self._state = (snapshot, _retriever(snapshot, self._fusion))
+        self._state = (snapshot, self._retriever(snapshot))
         self._is_pinned = False
 
     @classmethod
-    def open(cls, folder: Path, encoder: Encoder, *, ignore_damage: bool = False) -> KnowledgeBase:
+    def open(
+        cls, folder: Path, encoder: Encoder, *, ignore_damage: bool = False, reranker: Reranker | None = None
+    ) -> KnowledgeBase:
         """Open the knowledge base in a folder, empty where there is none yet.
 
         Raises ``SnapshotDamaged`` or ``SnapshotMismatch``; with ``ignore_damage`` (before a rebuild) it is
         opened as empty then.
         """
         stored = None if ignore_damage else store.load(folder, encoder.fingerprint)
-        return cls(folder, encoder, stored or store.empty(encoder.dimension))
+        return cls(folder, encoder, stored or store.empty(encoder.dimension), reranker)
 
     @property
     def snapshot(self) -> str:
@@ -169,7 +173,7 @@ class KnowledgeBase:
             else:
                 use_shipped(self._folder)
             self._fusion = load_fusion(self._folder)
-            self._state = (self._latest(), _retriever(self._latest(), self._fusion))
+            self._state = (self._latest(), self._retriever(self._latest()))
         return tuning
 
     def search(
@@ -227,6 +231,12 @@ class KnowledgeBase:
         cited = reply.citations[0].article_id
         return next(article.audience for article in snapshot.articles if article.id == cited)
 
+    def _retriever(self, snapshot: Snapshot) -> Retriever | None:
+        if not snapshot.passages:
+            return None
+        vectors = snapshot.article_vectors, snapshot.passage_vectors
+        return Retriever(snapshot.articles, snapshot.passages, *vectors, fusion=self._fusion, reranker=self._reranker)
+
     def _vector(self, text: str, given: FloatArray | None) -> FloatArray:
         return self._encoder.encode([text])[0] if given is None else given
 
@@ -234,7 +244,7 @@ class KnowledgeBase:
         """What is in force on disk: another process may have published since. The caller holds ``_lock``."""
         if store.current_name(self._folder) not in (None, self.snapshot):
             stored = store.load(self._folder, self._encoder.fingerprint)
-            self._state = (stored, _retriever(stored, self._fusion)) if stored else self._state
+            self._state = (stored, self._retriever(stored)) if stored else self._state
         return self._state[0]
 
     def _publish(self, before: Snapshot, articles: Iterable[Article], progress: Progress | None = None) -> int:
@@ -249,7 +259,7 @@ class KnowledgeBase:
         }
         name = store.publish(self._folder, snapshot, self._encoder.fingerprint, settings)
         snapshot = replace(snapshot, name=name)
-        self._state = (snapshot, _retriever(snapshot, self._fusion))
+        self._state = (snapshot, self._retriever(snapshot))
         return embedded
 
 
@@ -261,14 +271,6 @@ def _check(article: Article) -> None:
     fields = (article.id, article.title, article.text, article.url, article.audience, article.source, *article.tags)
     if any(value and _SURROGATE.search(value) for value in fields):
         raise SourceUnreadable("The article holds half a surrogate pair, as broken JSON has them. Send it as UTF-8.")
-
-
-def _retriever(snapshot: Snapshot, fusion: Fusion) -> Retriever | None:
-    if not snapshot.passages:
-        return None
-    return Retriever(
-        snapshot.articles, snapshot.passages, snapshot.article_vectors, snapshot.passage_vectors, fusion=fusion
-    )
 
 
 def _refusal(question: str, retriever: Retriever | None, snapshot: str) -> Abstention | None:

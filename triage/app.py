@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from kb import Encoder, KnowledgeBase, load_encoder, prepare_encoder
+from kb import Encoder, KnowledgeBase, Reranker, load_encoder, load_reranker, prepare_encoder
 from triage.db.engine import open_engine
 from triage.db.upgrade import check_database
 from triage.desk import Desk
@@ -52,6 +52,11 @@ def open_encoder(settings: Settings) -> Encoder:
     return load_encoder(settings.encoder_folder, threads=settings.threads)
 
 
+def open_reranker(settings: Settings) -> Reranker | None:
+    """The cross-encoder of the settings, if there is one; raises kb's ``ModelMissing`` where it cannot be loaded."""
+    return load_reranker(settings.reranker) if settings.reranker else None
+
+
 def open_desk(settings: Settings, sessions: sessionmaker[Session] | None = None) -> Desk:
     """Encoder, knowledge base, model and policy; with a database also the tickets that went through this desk.
 
@@ -60,7 +65,7 @@ def open_desk(settings: Settings, sessions: sessionmaker[Session] | None = None)
     encoder = open_encoder(settings)
     return Desk(
         encoder,
-        KnowledgeBase.open(settings.knowledge_folder, encoder),
+        KnowledgeBase.open(settings.knowledge_folder, encoder, reranker=open_reranker(settings)),
         models=settings.models_folder,
         policy_file=settings.policy_file,
         audiences=settings.audiences,

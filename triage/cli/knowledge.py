@@ -10,10 +10,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from kb import KnowledgeBase, SyncReport, evaluate_retrieval
-from triage.app import ensure_encoder, open_encoder
+from kb import KnowledgeBase, SyncReport, evaluate_retrieval, read_queries
+from triage.app import ensure_encoder, open_encoder, open_reranker
 from triage.cli.options import AsJson, settings_for_command
-from triage.cli.show import err, out, print_json, progress
+from triage.cli.show import err, note, out, print_json, progress
 from triage.settings import Settings
 
 cli = typer.Typer(no_args_is_help=True, help="Fill, search and evaluate the knowledge base.")
@@ -48,7 +48,7 @@ def search(
     Example: `triage kb search "KES-2041"`
     """
     settings = settings_for_command()
-    knowledge = KnowledgeBase.open(settings.knowledge_folder, open_encoder(settings))
+    knowledge = KnowledgeBase.open(settings.knowledge_folder, open_encoder(settings), reranker=open_reranker(settings))
     hits = knowledge.search(query, limit=limit)
     if as_json:
         print_json({"query": query, "hits": [asdict(hit) for hit in hits]})
@@ -84,6 +84,38 @@ def evaluate(
     for name, value in result.items():
         table.add_row(name, f"{value:.4f}" if isinstance(value, float) else str(value))
     out.print(table)
+
+
+@cli.command()
+def tune(
+    queries: Annotated[
+        Path, typer.Option(help="JSON Lines with _id, text and (without --qrels) doc: an article's id.")
+    ],
+    qrels: Annotated[Path | None, typer.Option(help="TSV: query-id, article-id, score.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fit the ranking to this desk's own judged queries; kept only where it ranks unseen ones no worse.
+
+    Services that are running take the new weights up when they are started again.
+
+    Example: `triage kb tune --queries judged.jsonl`
+    """
+    settings = ready_for_knowledge()
+    knowledge = KnowledgeBase.open(settings.knowledge_folder, open_encoder(settings))
+    with progress("Embedding the queries") as report:
+        tuning = knowledge.tune(read_queries(queries, qrels), progress=report)
+    if as_json:
+        print_json(tuning.figures() | {"weights": knowledge.fusion})
+        return
+    table = Table("measure", "shipped weights", "tuned, out of fold")
+    for name, value in tuning.shipped.items():
+        table.add_row(name, f"{value:.4f}", f"{tuning.tuned[name]:.4f}")
+    out.print(table)
+    note(
+        f"Judged on {tuning.queries} queries; {tuning.unknown} name no article of this knowledge base. "
+        + ("The tuned weights are in use" if tuning.is_kept else "The shipped weights stay in use: the tuned are worse")
+        + f" ({knowledge.fusion})."
+    )
 
 
 def ready_for_knowledge() -> Settings:
