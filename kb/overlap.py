@@ -58,7 +58,7 @@ class Overlap:
         of ``kb.fusion.FEATURES``; each (c,)."""
         table, rarity, pairs = self._asked(query)
         terms = len(rarity)
-        if not terms:
+        if not rarity.any():
             return {name: np.zeros(len(rows)) for name in VIEWS}
         words, neighbours = _counted([self._words[row] for row in rows], table, terms, pairs)
         titles, _ = _counted([self._titles[row] for row in rows], table, terms, {})
@@ -122,7 +122,8 @@ class Overlap:
                     numbers.append(number)
         known = np.array(numbers, dtype=np.int64)
         frequency = np.bincount(table[known] - 1, weights=self._frequency[known], minlength=len(terms))
-        rarity = _rarity(np.minimum(frequency, len(self._words)), len(self._words))
+        # A word that no article has tells nothing about any.
+        rarity = _rarity(np.minimum(frequency, len(self._words)), len(self._words)) * (frequency > 0)
         return table, rarity, {pair: number for number, pair in enumerate(dict.fromkeys(pairwise(order)))}
 
 
