@@ -30,10 +30,12 @@ from kb.gating import Gate, shipped_gate
 from kb.kept import KeptSnapshot, kept_snapshots
 from kb.knowledge import KnowledgeBase
 from kb.lint import Finding, Severity, lint_articles
+from kb.reranking import Reranker, load_reranker
 from kb.sources.judged import JudgedQuery, read_questions
 from kb.sources.judged import read_articles as read_judged_articles
 from kb.sources.judged import read_queries as read_judged_queries
 from kb.trials import Trial, ask_all, ask_both_ways, fit_on, outcomes
+from kb.tuning import Tuning
 from kb.vectors import GrowingIndex
 
 __all__ = [
@@ -63,12 +65,14 @@ __all__ = [
     "ModelMissing",
     "Problem",
     "Progress",
+    "Reranker",
     "Severity",
     "SnapshotDamaged",
     "SnapshotMismatch",
     "SourceUnreadable",
     "SyncReport",
     "Trial",
+    "Tuning",
     "ask_all",
     "ask_both_ways",
     "compare",
@@ -78,6 +82,7 @@ __all__ = [
     "kept_snapshots",
     "lint_articles",
     "load_encoder",
+    "load_reranker",
     "outcomes",
     "prepare_encoder",
     "read_judged_articles",

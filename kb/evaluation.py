@@ -15,6 +15,7 @@ from kb.articles import Article, FloatArray, Passage, Progress
 from kb.chunking import article_text, passage_text, split
 from kb.embedding import Encoder
 from kb.fusion import Fusion
+from kb.reranking import Reranker
 from kb.retrieval import Retriever
 from kb.sources.judged import read_articles, read_queries
 
@@ -66,6 +67,7 @@ class Embedded:
     article_vectors: FloatArray
     passage_vectors: FloatArray
     fusion: Fusion | None = None
+    reranker: Reranker | None = None
 
     def part_without(self, article_ids: Collection[str]) -> Embedded:
         """All but these articles."""
@@ -79,6 +81,7 @@ class Embedded:
             self.article_vectors[kept],
             self.passage_vectors[theirs],
             self.fusion,
+            self.reranker,
         )
 
     def without(self, article_ids: Collection[str]) -> Retriever:
@@ -88,7 +91,7 @@ class Embedded:
     def retriever(self) -> Retriever:
         """A retriever over the articles."""
         vectors = self.article_vectors, self.passage_vectors
-        return Retriever(self.articles, self.passages, *vectors, fusion=self.fusion)
+        return Retriever(self.articles, self.passages, *vectors, fusion=self.fusion, reranker=self.reranker)
 
 
 def embed_articles(articles: Sequence[Article], encoder: Encoder, *, progress: Progress | None = None) -> Embedded:

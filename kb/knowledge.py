@@ -32,6 +32,7 @@ from kb.errors import SourceUnreadable
 from kb.evaluation import Embedded
 from kb.fusion import Fusion, load_fusion, save_fusion, shipped_fusion, use_shipped
 from kb.gating import Gate, current_gate, drop_gate, keep_gate, load_gate
+from kb.reranking import Reranker
 from kb.retrieval import Retriever
 from kb.sources import read_source
 from kb.sources.folder import MAX_BYTES
@@ -52,9 +53,10 @@ class _State:
     knowledge base without it would say: the frequencies of words and the candidates depend on it, too.
     """
 
-    def __init__(self, snapshot: Snapshot, fusion: Fusion) -> None:
+    def __init__(self, snapshot: Snapshot, fusion: Fusion, reranker: Reranker | None) -> None:
         self.snapshot = snapshot
         self.fusion = fusion
+        self.reranker = reranker
         self.audiences = frozenset(article.audience for article in snapshot.articles)
         self._lock = threading.Lock()
         self._views: dict[frozenset[str], Retriever | None] = {}
@@ -64,9 +66,17 @@ class _State:
         wanted = self.audiences if audiences is None else self.audiences.intersection(audiences)
         with self._lock:
             if wanted not in self._views:
-                part = _part_for(self.snapshot, self.fusion, wanted)
+                part = self.part_for(wanted)
                 self._views[wanted] = part.retriever() if part.passages else None
             return self._views[wanted]
+
+    def part_for(self, audiences: Collection[str]) -> Embedded:
+        """What is for these audiences. Macros are no answers."""
+        now = self.snapshot
+        vectors = now.article_vectors, now.passage_vectors
+        whole = Embedded(now.articles, now.passages, *vectors, self.fusion, self.reranker)
+        others = {one.id for one in now.articles if one.audience not in audiences or one.kind == MACRO}
+        return whole.part_without(others)
 
 
 class KnowledgeBase:
@@ -75,24 +85,27 @@ class KnowledgeBase:
     Every change publishes a new snapshot; readers keep the one they began with.
     """
 
-    def __init__(self, folder: Path, encoder: Encoder, snapshot: Snapshot) -> None:
+    def __init__(self, folder: Path, encoder: Encoder, snapshot: Snapshot, reranker: Reranker | None = None) -> None:
+        self._reranker = reranker
         self._folder = folder
         self._encoder = encoder
         self._lock = threading.Lock()
         self._fusion = load_fusion(folder)
-        self._state = _state(snapshot, self._fusion)
+        self._state = self._state_of(snapshot)
         self._is_pinned = False
         self._gate = load_gate(folder, current_gate(folder))
 
     @classmethod
-    def open(cls, folder: Path, encoder: Encoder, *, ignore_damage: bool = False) -> KnowledgeBase:
+    def open(
+        cls, folder: Path, encoder: Encoder, *, ignore_damage: bool = False, reranker: Reranker | None = None
+    ) -> KnowledgeBase:
         """Open the knowledge base in a folder, empty where there is none yet.
 
         Raises ``SnapshotDamaged`` or ``SnapshotMismatch``; with ``ignore_damage`` (before a rebuild) it is
         opened as empty then.
         """
         stored = None if ignore_damage else store.load(folder, encoder.fingerprint)
-        return cls(folder, encoder, stored or store.empty(encoder.dimension))
+        return cls(folder, encoder, stored or store.empty(encoder.dimension), reranker)
 
     @property
     def snapshot(self) -> str:
@@ -125,7 +138,7 @@ class KnowledgeBase:
 
     def embedded(self) -> Embedded:
         """All that answers may come from, with its vectors, to measure on."""
-        return _part_for(self._state.snapshot, self._state.fusion, self._state.audiences)
+        return self._state.part_for(self._state.audiences)
 
     def embedded_passages(self) -> tuple[Sequence[Passage], FloatArray]:
         """All p passages in the order of their articles, and their (p, d) vectors, rows of unit length."""
@@ -151,7 +164,7 @@ class KnowledgeBase:
         marks = {part[:1]: part[1:] for part in made_with}
         opened._gate = load_gate(folder, marks.get("g", ""))
         opened._fusion = load_fusion(folder, marks["f"]) if "f" in marks else shipped_fusion()
-        opened._state = _state(stored, opened._fusion)
+        opened._state = opened._state_of(stored)
         opened._is_pinned = True
         return opened
 
@@ -162,7 +175,7 @@ class KnowledgeBase:
         if (gate := current_gate(self._folder)) != self._gate.name:
             with self._lock:
                 self._take_up(gate)
-                self._state = _state(self._state.snapshot, self._fusion)
+                self._state = self._state_of(self._state.snapshot)
         name = store.current_name(self._folder)
         if name is None or name == self.snapshot:
             return False
@@ -231,7 +244,7 @@ class KnowledgeBase:
                 use_shipped(self._folder)
             drop_gate(self._folder)
             self._take_up("")
-            self._state = _state(self._latest(), self._fusion)
+            self._state = self._state_of(self._latest())
         return tuning
 
     def search(
@@ -305,6 +318,12 @@ class KnowledgeBase:
         self._fusion = load_fusion(self._folder)
         self._gate = load_gate(self._folder, gate)
 
+    def _state_of(self, snapshot: Snapshot) -> _State:
+        """The state of a snapshot, with its search over all articles made at once: the next question finds it ready."""
+        state = _State(snapshot, self._fusion, self._reranker)
+        state.view()
+        return state
+
     def _vector(self, text: str, given: FloatArray | None) -> FloatArray:
         return self._encoder.encode([text])[0] if given is None else given
 
@@ -312,7 +331,7 @@ class KnowledgeBase:
         """What is in force on disk: another process may have published since. The caller holds ``_lock``."""
         if store.current_name(self._folder) not in (None, self.snapshot):
             stored = store.load(self._folder, self._encoder.fingerprint)
-            self._state = _state(stored, self._fusion) if stored else self._state
+            self._state = self._state_of(stored) if stored else self._state
         return self._state.snapshot
 
     def _publish(self, before: Snapshot, articles: Iterable[Article], progress: Progress | None = None) -> int:
@@ -327,7 +346,7 @@ class KnowledgeBase:
         }
         name = store.publish(self._folder, snapshot, self._encoder.fingerprint, settings)
         snapshot = replace(snapshot, name=name)
-        self._state = _state(snapshot, self._fusion)
+        self._state = self._state_of(snapshot)
         return embedded
 
 
@@ -339,21 +358,6 @@ def _check(article: Article) -> None:
     fields = (article.id, article.title, article.text, article.url, article.audience, article.source, *article.tags)
     if any(value and _SURROGATE.search(value) for value in fields):
         raise SourceUnreadable("The article holds half a surrogate pair, as broken JSON has them. Send it as UTF-8.")
-
-
-def _state(snapshot: Snapshot, fusion: Fusion) -> _State:
-    """The state of a snapshot, with its search over all articles made at once: the next question finds it ready."""
-    state = _State(snapshot, fusion)
-    state.view()
-    return state
-
-
-def _part_for(snapshot: Snapshot, fusion: Fusion, audiences: Collection[str]) -> Embedded:
-    """What of a snapshot is for these audiences. Macros are no answers."""
-    articles, passages = snapshot.articles, snapshot.passages
-    whole = Embedded(articles, passages, snapshot.article_vectors, snapshot.passage_vectors, fusion)
-    others = {one.id for one in articles if one.audience not in audiences or one.kind == MACRO}
-    return whole.part_without(others)
 
 
 def _refusal(question: str, state: _State, snapshot: str) -> Abstention | None:

@@ -47,6 +47,7 @@ class Overlap:
         self._headings = [np.unique(_numbered(text, language)) for text, language in zip(headings, spoken, strict=True)]
         self._words = [np.concatenate(both) for both in zip(titles, bodies, strict=True)]
         self._frequency = np.bincount(_joined([np.unique(words) for words in self._words]), minlength=1)
+        self._headings = [heading[heading < len(self._frequency)] for heading in self._headings]
         self._rarity = _rarity(self._frequency, len(articles))
         self._length, self._title_length = _lengths(self._words), _lengths(titles)
         self._title_weight = np.array([self._rarity[title].sum() for title in self._titles])
@@ -57,7 +58,7 @@ class Overlap:
         of ``kb.fusion.FEATURES``; each (c,)."""
         table, rarity, pairs = self._asked(query)
         terms = len(rarity)
-        if not terms:
+        if not rarity.any():
             return {name: np.zeros(len(rows)) for name in VIEWS}
         words, neighbours = _counted([self._words[row] for row in rows], table, terms, pairs)
         titles, _ = _counted([self._titles[row] for row in rows], table, terms, {})
@@ -83,7 +84,6 @@ class Overlap:
         row, passage = int(self._owner[number]), self._passages[number]
         text = self._articles[row].text[passage.start : passage.end]
         words = np.unique(_numbered(" ".join([*passage.heading_path, text]), self._spoken[row]))
-        # Words that stand across the edge of a passage may be none of the article's.
         words = words[words < len(self._rarity)]
         self._read[number] = words, float(self._rarity[words].sum())
         return self._read[number]
@@ -122,7 +122,8 @@ class Overlap:
                     numbers.append(number)
         known = np.array(numbers, dtype=np.int64)
         frequency = np.bincount(table[known] - 1, weights=self._frequency[known], minlength=len(terms))
-        rarity = _rarity(np.minimum(frequency, len(self._words)), len(self._words))
+        # A word that no article has tells nothing about any.
+        rarity = _rarity(np.minimum(frequency, len(self._words)), len(self._words)) * (frequency > 0)
         return table, rarity, {pair: number for number, pair in enumerate(dict.fromkeys(pairwise(order)))}
 
 

@@ -16,9 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from kb.articles import Article, FloatArray, Passage
+from kb.chunking import passage_text
 from kb.fusion import Fusion, shipped_fusion
 from kb.lexical import LexicalIndex, words_of
 from kb.overlap import Overlap
+from kb.reranking import DEPTH, Reranker
 from kb.vectors import BoolArray, Distinction, VectorIndex
 
 # Codes that stand in more articles tell nothing and count for nothing.
@@ -81,7 +83,9 @@ class Retriever:
         passage_vectors: FloatArray,
         *,
         fusion: Fusion | None = None,
+        reranker: Reranker | None = None,
     ) -> None:
+        self._reranker = reranker
         self.fusion = fusion or shipped_fusion()
         self.articles = articles
         self.passages = passages
@@ -114,11 +118,13 @@ class Retriever:
             return _NOTHING
         worth = self.fusion.worth(seen.views)
         order = np.lexsort((-worth, -self._updated[seen.rows], -np.round(worth / EQUALLY_GOOD)))
-        chance = np.exp(worth - worth.max())
+        chance = np.sort(np.exp(worth - worth.max()))[::-1]
+        if self._reranker:
+            order = self._read_again(self._reranker, query, seen.passages, order)
         return Ranked(
             seen.rows[order],
             seen.passages[order],
-            (chance / chance.sum())[order],
+            chance / chance.sum(),
             seen.article_cosine[order],
             seen.passage_cosine[order],
             seen.lexical[order],
@@ -199,6 +205,15 @@ class Retriever:
         passages = self._passage_index.search(vector, CANDIDATES, of_passages)
         rows = [articles, self._owner[passages], np.array(words, dtype=np.int64)]
         return np.unique(np.concatenate(rows))
+
+    def _read_again(
+        self, reranker: Reranker, query: str, passages: npt.NDArray[np.int64], order: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.int64]:
+        """The order with the first articles sorted by what the cross-encoder says of their best passages."""
+        first = order[:DEPTH]
+        texts = [passage_text(self.articles[self._owner[number]], self.passages[number]) for number in passages[first]]
+        again = np.argsort(-reranker.score(query, texts), kind="stable")
+        return np.concatenate([first[again], order[DEPTH:]])
 
     def _best_passages(
         self, rows: npt.NDArray[np.int64], vector: FloatArray

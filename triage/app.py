@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from kb import Encoder, KnowledgeBase, load_encoder, prepare_encoder
+from kb import Encoder, KnowledgeBase, Reranker, load_encoder, load_reranker, prepare_encoder
 from triage.db.engine import open_engine
 from triage.db.upgrade import check_database
 from triage.desk import Desk
@@ -54,6 +54,11 @@ def open_encoder(settings: Settings) -> Encoder:
     return load_encoder(settings.encoder_folder, threads=settings.threads)
 
 
+def open_reranker(settings: Settings) -> Reranker | None:
+    """The cross-encoder of the settings, if there is one; raises kb's ``ModelMissing`` where it cannot be loaded."""
+    return load_reranker(settings.reranker) if settings.reranker else None
+
+
 def open_desk(settings: Settings, sessions: sessionmaker[Session] | None = None) -> Desk:
     """Encoder, knowledge base, model and policy; with a database also the tickets that went through this desk.
 
@@ -65,7 +70,7 @@ def open_desk(settings: Settings, sessions: sessionmaker[Session] | None = None)
         raise Misconfigured(f"TRIAGE_MACROS names {settings.macros}, and there is no such file.")
     return Desk(
         encoder,
-        KnowledgeBase.open(settings.knowledge_folder, encoder),
+        KnowledgeBase.open(settings.knowledge_folder, encoder, reranker=open_reranker(settings)),
         models=settings.models_folder,
         policy_file=settings.policy_file,
         audiences=settings.audiences,

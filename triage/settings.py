@@ -37,6 +37,11 @@ class Settings(BaseSettings):
         default=None,
         description="Folder of the prepared encoder, if not in the home folder (as in a container image).",
     )
+    reranker: str | None = Field(
+        default=None,
+        description="A cross-encoder that reads the first twenty articles of a search again: a folder with "
+        "`model.onnx` and `tokenizer.json`, or the dotted path of a class with `score(query, passages)`. None ships.",
+    )
     host: str = Field(default="127.0.0.1", description="Address that the REST API listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port that the REST API listens on.")
     threads: int | None = Field(

@@ -29,11 +29,11 @@ from kb import (
     read_judged_queries,
     read_questions,
 )
-from triage.app import ensure_encoder, open_database, open_encoder
+from triage.app import ensure_encoder, open_database, open_encoder, open_reranker
 from triage.cli.options import AsJson, settings_for_command
 from triage.cli.show import err, note, out, print_json, progress
 from triage.errors import BadInput, NotFound
-from triage.learning.answers import HeldOut, about_questions, bar_for, certify_answers, held_out_figures
+from triage.learning.answers import FEWEST_QUERIES, HeldOut, about_questions, bar_for, certify_answers, held_out_figures
 from triage.learning.answers import calibrate as calibrated
 from triage.policy import read_policy
 from triage.settings import Settings
@@ -89,7 +89,7 @@ def search(
     Example: `triage kb search "KES-2041"`
     """
     settings = settings_for_command()
-    knowledge = KnowledgeBase.open(settings.knowledge_folder, open_encoder(settings))
+    knowledge = KnowledgeBase.open(settings.knowledge_folder, open_encoder(settings), reranker=open_reranker(settings))
     hits = knowledge.search(query, limit=limit)
     if as_json:
         print_json({"query": query, "hits": [asdict(hit) for hit in hits]})
@@ -280,6 +280,43 @@ def _flat(result: Mapping[str, object]) -> Iterator[tuple[str, object]]:
             yield from ((f"{name}: {inner}", one) for inner, one in _flat(value))
         else:
             yield name, value
+
+
+@cli.command()
+def tune(
+    queries: Annotated[
+        Path, typer.Option(help="JSON Lines with _id, text and (without --qrels) doc: an article's id.")
+    ],
+    qrels: Annotated[Path | None, typer.Option(help="TSV: query-id, article-id, score.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fit the ranking to this desk's own judged queries; kept only where it ranks unseen ones no worse.
+
+    With 50 queries or more, the gate is fitted anew on them, as by `triage kb calibrate`, for a gate goes with the ranking
+    that it was fitted on; services that are running take up both at once. With fewer, start them again.
+
+    Example: `triage kb tune --queries judged.jsonl`
+    """
+    settings = ready_for_knowledge()
+    knowledge = KnowledgeBase.open(settings.knowledge_folder, open_encoder(settings))
+    judged = read_judged_queries(queries, qrels)
+    with progress("Embedding the queries") as report:
+        tuning = knowledge.tune(judged, progress=report)
+    gate = None
+    if tuning.queries >= FEWEST_QUERIES:
+        gate = knowledge.keep_gate(calibrated(knowledge, judged, open_encoder(settings)))
+    if as_json:
+        print_json(tuning.figures() | {"weights": knowledge.fusion, "gate": gate})
+        return
+    table = Table("measure", "shipped weights", "tuned, out of fold")
+    for name, value in tuning.shipped.items():
+        table.add_row(name, f"{value:.4f}", f"{tuning.tuned[name]:.4f}")
+    out.print(table)
+    note(
+        f"Judged on {tuning.queries} queries; {tuning.unknown} name no article of this knowledge base. "
+        + ("The tuned weights are in use" if tuning.is_kept else "The shipped weights stay in use: the tuned are worse")
+        + f" ({knowledge.fusion})."
+    )
 
 
 def ready_for_knowledge() -> Settings:
