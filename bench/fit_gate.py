@@ -3,8 +3,8 @@
     python -m bench.fit_gate --data DIR [--write]
 
 Every judged query is asked twice: with its articles present, and with them taken away, where any answer is wrong. The
-model learns whether the first article is right. The threshold is the lowest at which no set has more than 5 % wrong
-among the answered, judged out of fold.
+model learns whether the first article is right. The threshold is the lowest at which at most 5 % of the answers to the
+queries of all sets are wrong, judged out of fold.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def main() -> None:
     print(json.dumps(report, indent=1))
     print({name: round(float(weight), 2) for name, weight in zip(gate.names, gate.weights, strict=True)})
     if given.write:
-        write(gate, slices(sets), report)
+        write(gate, report)
 
 
 def slices(sets: dict[str, list[Trial]]) -> dict[str, slice]:
@@ -76,9 +76,8 @@ def slices(sets: dict[str, list[Trial]]) -> dict[str, slice]:
 
 def figures(gate: Gate, sets: dict[str, list[Trial]], every: list[Trial], name: str) -> dict[str, float | None]:
     """How the gate does on one set at its threshold, and how one fitted on the other sets alone would do there."""
-    where = slices(sets)
-    checked = part(gate.checked, where[name])
-    threshold = max(threshold_for(part(gate.checked, rows)) for rows in where.values())
+    checked = part(gate.checked, slices(sets)[name])
+    threshold = threshold_for(gate.checked)
     answered = checked.probability >= threshold
     answerable = np.array([trial.is_answerable for trial in sets[name]])
     others = fit_on([trial for other, trials in sets.items() if other != name for trial in trials], names=PORTABLE)
@@ -92,14 +91,13 @@ def figures(gate: Gate, sets: dict[str, list[Trial]], every: list[Trial], name: 
     }
 
 
-def write(gate: Gate, where: dict[str, slice], report: dict[str, dict[str, float | None]]) -> None:
+def write(gate: Gate, report: dict[str, dict[str, float | None]]) -> None:
     """Store the gate without the questions: on another desk they certify nothing."""
     assert gate.among
     nothing = GateChecked(np.empty(0), np.empty(0, dtype=np.bool_))
 
     def bare(one: Gate) -> Gate:
-        threshold = max(threshold_for(part(one.checked, rows)) for rows in where.values())
-        return replace(one, threshold=threshold, checked=nothing, among=None)
+        return replace(one, threshold=threshold_for(one.checked), checked=nothing, among=None)
 
     stored = json.loads(as_json(replace(bare(gate), among=bare(gate.among))))
     content = {"fitted_by": "python -m bench.fit_gate", "judged_queries": report, **stored}

@@ -24,7 +24,7 @@ from kb.errors import (
     SnapshotMismatch,
     SourceUnreadable,
 )
-from kb.evaluation import embed_articles, evaluate_retrieval
+from kb.evaluation import JudgedBase, embed_articles, evaluate_retrieval, read_judged_base
 from kb.gating import Checked as GateChecked
 from kb.gating import Gate, shipped_gate
 from kb.kept import KeptSnapshot, kept_snapshots
@@ -57,6 +57,7 @@ __all__ = [
     "GateChecked",
     "GrowingIndex",
     "Hit",
+    "JudgedBase",
     "JudgedQuery",
     "KeptSnapshot",
     "KnowledgeBase",
@@ -86,6 +87,7 @@ __all__ = [
     "outcomes",
     "prepare_encoder",
     "read_judged_articles",
+    "read_judged_base",
     "read_judged_queries",
     "read_questions",
     "shipped_gate",

@@ -17,44 +17,10 @@ from kb.embedding import Encoder
 from kb.fusion import Fusion
 from kb.reranking import Reranker
 from kb.retrieval import Retriever
-from kb.sources.judged import read_articles, read_queries
+from kb.sources.judged import JudgedQuery, read_articles, read_queries
 
 DEPTH = 10
 Metrics = dict[str, object]
-
-
-def evaluate_retrieval(
-    articles: Path,
-    queries: Path,
-    encoder: Encoder,
-    *,
-    qrels: Path | None = None,
-    titles: bool = True,
-    progress: Progress | None = None,
-) -> Metrics:
-    """Index the articles and search every judged query; ready for JSON.
-
-    recall@1: share of the queries whose first article is right. hit@10: share with a right one among ten.
-    mrr@10: mean of 1/rank of the first right one. ndcg@10: Järvelin & Kekäläinen 2002, with the grades as gains.
-    Raises ``SourceUnreadable`` where a file is not as it should be.
-    """
-    corpus = read_articles(articles, titles=titles)
-    judged = read_queries(queries, qrels)
-    began = time.perf_counter()
-    retriever = index_articles(corpus, encoder, progress=progress)
-    indexed = time.perf_counter()
-    vectors = encoder.encode([query.text for query in judged])
-    found = [
-        [retriever.articles[row].id for row in retriever.rank(query.text, vector).rows[:DEPTH]]
-        for query, vector in zip(judged, vectors, strict=True)
-    ]
-    searched = time.perf_counter()
-    return {
-        "articles": len(corpus),
-        "queries": len(judged),
-        "seconds": {"index": round(indexed - began, 3), "search": round(searched - indexed, 3)},
-        **score([query.relevant for query in judged], found),
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +58,56 @@ class Embedded:
         """A retriever over the articles."""
         vectors = self.article_vectors, self.passage_vectors
         return Retriever(self.articles, self.passages, *vectors, fusion=self.fusion, reranker=self.reranker)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedBase:
+    """Articles that are kept nowhere, queries that were judged on them, and the seconds that indexing took."""
+
+    base: Embedded
+    queries: Sequence[JudgedQuery]
+    seconds: float
+
+
+def read_judged_base(
+    articles: Path,
+    queries: Path,
+    encoder: Encoder,
+    *,
+    qrels: Path | None = None,
+    titles: bool = True,
+    progress: Progress | None = None,
+) -> JudgedBase:
+    """Read articles and judged queries, and embed the articles; raises ``SourceUnreadable`` where a file is not as it
+    should be."""
+    corpus = read_articles(articles, titles=titles)
+    judged = read_queries(queries, qrels)
+    began = time.perf_counter()
+    base = embed_articles(corpus, encoder, progress=progress)
+    return JudgedBase(base, judged, time.perf_counter() - began)
+
+
+def evaluate_retrieval(judged: JudgedBase, encoder: Encoder) -> Metrics:
+    """Search every judged query; ready for JSON.
+
+    recall@1: share of the queries whose first article is right. hit@10: share with a right one among ten.
+    mrr@10: mean of 1/rank of the first right one. ndcg@10: Järvelin & Kekäläinen 2002, with the grades as gains.
+    """
+    began = time.perf_counter()
+    retriever = judged.base.retriever()
+    indexed = time.perf_counter()
+    vectors = encoder.encode([query.text for query in judged.queries])
+    found = [
+        [retriever.articles[row].id for row in retriever.rank(query.text, vector).rows[:DEPTH]]
+        for query, vector in zip(judged.queries, vectors, strict=True)
+    ]
+    searched = time.perf_counter()
+    return {
+        "articles": len(judged.base.articles),
+        "queries": len(judged.queries),
+        "seconds": {"index": round(judged.seconds + indexed - began, 3), "search": round(searched - indexed, 3)},
+        **score([query.relevant for query in judged.queries], found),
+    }
 
 
 def embed_articles(articles: Sequence[Article], encoder: Encoder, *, progress: Progress | None = None) -> Embedded:

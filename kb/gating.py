@@ -34,7 +34,7 @@ STEPS = 50
 # next (area under the curve .78 instead of .89), so only a gate fitted on a desk's own questions uses those.
 PORTABLE = (
     "passage_cosine", "article_cosine", "cosine_above_ten", "title_asked_for", "asked_in_title", "asked_in_article",
-    "rare_in_article", "lexical_strength", "lexical_lead",
+    "rare_in_article", "lexical_strength", "lexical_lead", "chance",
 )  # fmt: skip
 OWN = (*PORTABLE, "passage_margin", "article_margin", "score_margin", "unknown_words")
 
@@ -142,6 +142,7 @@ def features(retriever: Retriever, query: str, ranked: Ranked) -> dict[str, floa
         "passage_margin": _margin(ranked.passage_cosine),
         "article_margin": _margin(ranked.article_cosine),
         "score_margin": _margin(ranked.fused),
+        "chance": float(ranked.fused[0]),
         "unknown_words": sum(not retriever.knows(word) for word in asked) / (len(asked) or 1),
     }
 

@@ -50,6 +50,8 @@ class VectorIndex:
     def search(self, query: FloatArray, k: int, allowed: BoolArray | None = None) -> IdArray:
         """(d,) → the nearest row numbers, best first, at most ``k``, among the ``allowed`` (n,) ones."""
         parameters = _only(allowed, self.kind) if allowed is not None else None
+        # Of this thread alone: a second thread of one search costs more than it saves, and others want the cores.
+        faiss.omp_set_num_threads(1)
         k = min(k, self._index.ntotal)
         if not k:
             return np.empty(0, dtype=np.int64)

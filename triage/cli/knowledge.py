@@ -26,6 +26,7 @@ from kb import (
     evaluate_retrieval,
     kept_snapshots,
     lint_articles,
+    read_judged_base,
     read_judged_queries,
     read_questions,
 )
@@ -142,16 +143,12 @@ def evaluate(
     Example: `triage kb evaluate --articles corpus.jsonl --queries dev.jsonl --qrels dev.tsv --json`
     """
     settings = ready_for_knowledge()
-    with progress("Indexing and searching") as report:
-        result = evaluate_retrieval(
-            articles, queries, open_encoder(settings), qrels=qrels, titles=titles, progress=report
-        )
+    encoder = open_encoder(settings)
+    with progress("Embedding articles") as report:
+        judged = read_judged_base(articles, queries, encoder, qrels=qrels, titles=titles, progress=report)
+    result = evaluate_retrieval(judged, encoder)
     if hold_out is not None:
-        how = HeldOut(hold_out, alpha, confidence, seed)
-        with progress("Asking without some articles") as report:
-            result |= held_out_figures(
-                articles, queries, open_encoder(settings), how, qrels=qrels, titles=titles, progress=report
-            )
+        result |= held_out_figures(judged, encoder, HeldOut(hold_out, alpha, confidence, seed))
     if as_json:
         print_json(result)
         return
@@ -292,8 +289,8 @@ def tune(
 ) -> None:
     """Fit the ranking to this desk's own judged queries; kept only where it ranks unseen ones no worse.
 
-    With 50 queries or more, the gate is fitted anew on them, as by `triage kb calibrate`, for a gate goes with the ranking
-    that it was fitted on; services that are running take up both at once. With fewer, start them again.
+    With 50 queries or more, the gate is fitted anew on them, as by `triage kb calibrate`: a gate goes with the ranking
+    that it was fitted on. Services that are running take up both at once; with fewer queries, start them again.
 
     Example: `triage kb tune --queries judged.jsonl`
     """

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 
@@ -15,17 +14,14 @@ from kb import (
     Encoder,
     Gate,
     GateChecked,
+    JudgedBase,
     JudgedQuery,
     KnowledgeBase,
-    Progress,
     Trial,
     ask_all,
     ask_both_ways,
-    embed_articles,
     fit_on,
     outcomes,
-    read_judged_articles,
-    read_judged_queries,
     shipped_gate,
     usual_bar,
 )
@@ -102,31 +98,20 @@ class HeldOut:
     seed: int = 0
 
 
-def held_out_figures(
-    articles: Path,
-    queries: Path,
-    encoder: Encoder,
-    how: HeldOut,
-    *,
-    qrels: Path | None = None,
-    titles: bool = True,
-    progress: Progress | None = None,
-) -> dict[str, object]:
+def held_out_figures(judged: JudgedBase, encoder: Encoder, how: HeldOut) -> dict[str, object]:
     """Take the right articles of some queries away; fit the gate on one half of the queries, report on the other.
 
     ``coverage`` is the share of the answerable queries that are answered rightly, ``wrong_answer_rate`` the share of
     the answers that are wrong. The threshold is the lowest at which the exact bound on the first half, seen out of
     fold, says with the stated confidence that at most ``alpha`` are wrong; the many looks are not paid for, so it is a
-    figure to compare with and no promise. Raises ``SourceUnreadable`` where a file is not as it should be.
+    figure to compare with and no promise.
     """
-    corpus, judged = read_judged_articles(articles, titles=titles), read_judged_queries(queries, qrels)
-    base = embed_articles(corpus, encoder, progress=progress)
-    trials = ask_all(base, judged, encoder, hold_out=how.hold_out, seed=how.seed)
+    trials = ask_all(judged.base, judged.queries, encoder, hold_out=how.hold_out, seed=how.seed)
     fitting, reporting = halves(trials, how.seed + 1)
     gate = fit_on(fitting)
     return {
         "gate": gate_figures(gate, reporting, how),
-        "citations": citation_figures(reporting, {article.id: article.text for article in corpus}),
+        "citations": citation_figures(reporting, {article.id: article.text for article in judged.base.articles}),
     }
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kb import SourceUnreadable, evaluate_retrieval
+from kb import SourceUnreadable, evaluate_retrieval, read_judged_base
 from kb.evaluation import score
 from kb.sources import read_articles, read_queries
 from tests.unit.kb.doubles import WordEncoder
@@ -41,7 +41,7 @@ def test_evaluation_reports_counts_seconds_and_measures(tmp_path: Path, name: st
     queries = lines(
         tmp_path / "q.jsonl", {"_id": "q", "text": "paper in the tray", "doc": "1"}, {"_id": "r", "text": "x"}
     )
-    result = evaluate_retrieval(articles, queries, WordEncoder())
+    result = evaluate_retrieval(read_judged_base(articles, queries, WordEncoder()), WordEncoder())
     assert (result["articles"], result["queries"], result["recall@1"], result["ndcg@10"]) == (2, 1, 1.0, 1.0)
     assert json.loads(json.dumps(result)) == result
     assert set(result) == {"articles", "queries", "seconds", "recall@1", "hit@10", "mrr@10", "ndcg@10"}
