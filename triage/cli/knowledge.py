@@ -40,7 +40,7 @@ from triage.policy import read_policy
 from triage.settings import Settings
 from triage.tickets import store
 from triage.tickets.feedback import judged_by_people
-from triage.understand.certificate import Certificate
+from triage.understand.certificate import Certificate, Shortfall
 
 SHOWN = 50
 
@@ -134,7 +134,7 @@ def evaluate(
         float | None, typer.Option(min=0, max=0.95, help="Take the right articles of this share away; judge the gate.")
     ] = None,
     alpha: Annotated[float, typer.Option(min=0.001, max=0.999, help="Share of wrong answers allowed.")] = 0.05,
-    confidence: Annotated[float, typer.Option(min=0.5, max=0.999, help="How surely no more are wrong.")] = 0.5,
+    confidence: Annotated[float, typer.Option(min=0.5, max=0.999, help="How surely no more are wrong.")] = 0.7,
     seed: Annotated[int, typer.Option(min=0, help="Which queries lose their articles.")] = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -182,14 +182,19 @@ def calibrate(
         raise typer.BadParameter("give judged queries with --queries FILE, or --from-feedback, or both")
     knowledge = KnowledgeBase.open(settings.knowledge_folder, encoder)
     name = knowledge.keep_gate(calibrated(knowledge, judged, encoder))
-    policy = read_policy(settings.policy_file).answers
-    found = certify_answers(knowledge.gate.checked, policy.target, policy.confidence, knowledge.gate)
+    found = _certificate(knowledge, settings)
     if as_json:
         certificate = {"certified": isinstance(found, Certificate), **asdict(found)}
         print_json({"gate": name, "queries": len(judged), "certificate": certificate, "says": about_questions(found)})
         return
     note(f"Gate {name}, fitted on {len(judged):,} judged queries, is in force.")
     note(about_questions(found))
+
+
+def _certificate(knowledge: KnowledgeBase, settings: Settings) -> Certificate | Shortfall:
+    """What the gate in force is certified for under the policy."""
+    policy = read_policy(settings.policy_file).answers
+    return certify_answers(knowledge.gate.checked, policy.target, policy.confidence, knowledge.gate)
 
 
 @cli.command()
@@ -302,8 +307,9 @@ def tune(
     gate = None
     if tuning.queries >= FEWEST_QUERIES:
         gate = knowledge.keep_gate(calibrated(knowledge, judged, open_encoder(settings)))
+    says = about_questions(_certificate(knowledge, settings)) if gate else None
     if as_json:
-        print_json(tuning.figures() | {"weights": knowledge.fusion, "gate": gate})
+        print_json(tuning.figures() | {"weights": knowledge.fusion, "gate": gate, "says": says})
         return
     table = Table("measure", "shipped weights", "tuned, out of fold")
     for name, value in tuning.shipped.items():
@@ -314,6 +320,8 @@ def tune(
         + ("The tuned weights are in use" if tuning.is_kept else "The shipped weights stay in use: the tuned are worse")
         + f" ({knowledge.fusion})."
     )
+    if says:
+        note(f"Answers: {says}")
 
 
 def ready_for_knowledge() -> Settings:

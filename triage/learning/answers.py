@@ -94,7 +94,7 @@ class HeldOut:
 
     hold_out: float = 0.5
     alpha: float = 0.05
-    confidence: float = 0.5
+    confidence: float = 0.7
     seed: int = 0
 
 
