@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,7 +21,7 @@ from kb.fusion import Fusion, shipped_fusion
 from kb.lexical import LexicalIndex, words_of
 from kb.overlap import Overlap
 from kb.reranking import DEPTH, Reranker
-from kb.vectors import BoolArray, Distinction, VectorIndex
+from kb.vectors import Distinction, VectorIndex
 
 # Codes that stand in more articles tell nothing and count for nothing.
 MOST_ARTICLES_OF_A_CODE = 5
@@ -104,16 +104,9 @@ class Retriever:
         self._overlap = Overlap(articles, passages, self._owner)
         self._updated = np.array([article.updated.toordinal() if article.updated else 0 for article in articles])
 
-    def rank(
-        self,
-        query: str,
-        vector: FloatArray,
-        *,
-        audiences: Collection[str] | None = None,
-        language: str | None = None,
-    ) -> Ranked:
-        """Candidates for a query and its (d,) vector, best first; only those for the ``audiences``, if given."""
-        seen = self.look(query, vector, audiences=audiences, language=language)
+    def rank(self, query: str, vector: FloatArray, *, language: str | None = None) -> Ranked:
+        """Candidates for a query and its (d,) vector, best first."""
+        seen = self.look(query, vector, language=language)
         if not len(seen.rows):
             return _NOTHING
         worth = self.fusion.worth(seen.views)
@@ -130,21 +123,12 @@ class Retriever:
             seen.lexical[order],
         )
 
-    def look(
-        self,
-        query: str,
-        vector: FloatArray,
-        *,
-        audiences: Collection[str] | None = None,
-        language: str | None = None,
-    ) -> Seen:
+    def look(self, query: str, vector: FloatArray, *, language: str | None = None) -> Seen:
         """The candidates that ``rank`` orders, in no order, with all that it weighs."""
-        allowed = self._allowed(audiences)
         words = self._overlap.informative(query)
-        found = {row: score for row, score in self._lexical.search(words, WORD_CANDIDATES)}
-        lexical = {row: score for row, score in found.items() if allowed is None or allowed[row]}
-        coded = self._with_code_of(query, allowed)
-        rows = self._candidates(vector, [*list(lexical)[:CANDIDATES], *coded], allowed)
+        lexical = dict(self._lexical.search(words, WORD_CANDIDATES))
+        coded = self._with_code_of(query)
+        rows = self._candidates(vector, [*list(lexical)[:CANDIDATES], *coded])
         if not len(rows):
             return Seen(_EMPTY_ROWS, _EMPTY_ROWS, _EMPTY_SCORES, _EMPTY_SCORES, _EMPTY_SCORES, {})
         near = self._article_vectors[rows]
@@ -181,28 +165,16 @@ class Retriever:
         return word in self._frequency
 
     @cached_property
-    def audiences(self) -> frozenset[str]:
-        """All audiences that there are articles for."""
-        return frozenset(article.audience for article in self.articles)
-
-    @cached_property
     def _frequency(self) -> Counter[str]:
         return Counter(word for article in self.articles for word in words_of(f"{article.title} {article.text}"))
 
-    def _allowed(self, audiences: Collection[str] | None) -> BoolArray | None:
-        if audiences is None or self.audiences <= set(audiences):
-            return None
-        return np.array([article.audience in audiences for article in self.articles], dtype=np.bool_)
-
-    def _with_code_of(self, query: str, allowed: BoolArray | None) -> list[int]:
+    def _with_code_of(self, query: str) -> list[int]:
         """The articles that have a telling code of the query."""
-        rows = {row for code in _tokens(query) for row in self._with_code.get(code, ())}
-        return sorted(row for row in rows if allowed is None or allowed[row])
+        return sorted({row for code in _tokens(query) for row in self._with_code.get(code, ())})
 
-    def _candidates(self, vector: FloatArray, words: Sequence[int], allowed: BoolArray | None) -> npt.NDArray[np.int64]:
-        articles = self._article_index.search(vector, CANDIDATES, allowed)
-        of_passages = allowed[self._owner] if allowed is not None else None
-        passages = self._passage_index.search(vector, CANDIDATES, of_passages)
+    def _candidates(self, vector: FloatArray, words: Sequence[int]) -> npt.NDArray[np.int64]:
+        articles = self._article_index.search(vector, CANDIDATES)
+        passages = self._passage_index.search(vector, CANDIDATES)
         rows = [articles, self._owner[passages], np.array(words, dtype=np.int64)]
         return np.unique(np.concatenate(rows))
 
