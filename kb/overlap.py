@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from copy import copy
 from functools import lru_cache
 from itertools import count, pairwise
 
@@ -39,19 +40,49 @@ class Overlap:
         headings = _headings(len(articles), passages, owner)
         spoken = [stemmer_language(article.language) for article in articles]
         self._spoken = spoken
-        self._languages = sorted(set(spoken))
-        self._read: dict[int, tuple[WordIds, float]] = {}
         titles = [_numbered(article.title, language) for article, language in zip(articles, spoken, strict=True)]
         bodies = [_numbered(article.text, language) for article, language in zip(articles, spoken, strict=True)]
         self._titles = [np.unique(title) for title in titles]
         self._headings = [np.unique(_numbered(text, language)) for text, language in zip(headings, spoken, strict=True)]
         self._words = [np.concatenate(both) for both in zip(titles, bodies, strict=True)]
-        self._frequency = np.bincount(_joined([np.unique(words) for words in self._words]), minlength=1)
+        self._frequency = _frequency(self._words)
         self._headings = [heading[heading < len(self._frequency)] for heading in self._headings]
-        self._rarity = _rarity(self._frequency, len(articles))
         self._length, self._title_length = _lengths(self._words), _lengths(titles)
-        self._title_weight = np.array([self._rarity[title].sum() for title in self._titles])
-        self._heading_weight = np.array([self._rarity[heading].sum() for heading in self._headings])
+        self._count(np.arange(len(articles)))
+
+    def changed(
+        self, *, removed: Sequence[int], articles: Sequence[Article], passages: Sequence[Passage], owner: Rows
+    ) -> Overlap:
+        """Without the ``removed`` rows and with others after the last, whose passages have ``owner`` (p,)s among them;
+        it says the same as one made anew of what is left."""
+        more = Overlap(articles, passages, owner)
+        gone = _frequency([self._words[row] for row in removed])
+        other = copy(self)
+        other._articles = [*self._articles, *articles]
+        other._passages = [*self._passages, *passages]
+        other._owner = np.concatenate([self._owner, owner + len(self._articles)])
+        other._spoken = self._spoken + more._spoken
+        other._titles = self._titles + more._titles
+        other._headings = self._headings + more._headings
+        other._words = self._words + more._words
+        size = max(len(self._frequency), len(more._frequency))
+        padded = [np.pad(each, (0, size - len(each))) for each in (self._frequency, more._frequency, gone)]
+        other._frequency = padded[0] + padded[1] - padded[2]
+        other._length = np.concatenate([self._length, more._length])
+        other._title_length = np.concatenate([self._title_length, more._title_length])
+        other._count(np.setdiff1d(np.arange(len(other._articles)), np.array(removed, dtype=np.int64)))
+        return other
+
+    def _count(self, kept: Rows) -> None:
+        """Work out what depends on all articles, of which these rows are left."""
+        self._kept = len(kept)
+        self._languages = sorted({self._spoken[row] for row in kept.tolist()})
+        self._read: dict[int, tuple[WordIds, float]] = {}
+        self._rarity = _rarity(self._frequency, len(kept))
+        self._mean_length = float(self._length[kept].mean()) if len(kept) else 0.0
+        self._mean_title_length = float(self._title_length[kept].mean()) if len(kept) else 0.0
+        self._title_weight = _weights(self._titles, self._rarity)
+        self._heading_weight = _weights(self._headings, self._rarity)
 
     def views(self, query: str, rows: Rows, passages: Rows) -> dict[str, Scores]:
         """What the words say of the articles in ``rows`` (c,) and of the best ``passages`` (c,) of each, by the names
@@ -69,9 +100,9 @@ class Overlap:
         title_length = self._title_length[rows]
         rarer = np.array([max(rarity[one], rarity[other]) for one, other in pairs])
         return {
-            "body": _bm25(words, length, self._length.mean(), BODY_K1, BODY_B) @ rarity,
-            "pairs": _bm25(neighbours, length, self._length.mean(), PAIR_K1, PAIR_B) @ rarer,
-            "title": _bm25(titles, title_length, self._title_length.mean(), TITLE_K1, TITLE_B) @ rarity,
+            "body": _bm25(words, length, self._mean_length, BODY_K1, BODY_B) @ rarity,
+            "pairs": _bm25(neighbours, length, self._mean_length, PAIR_K1, PAIR_B) @ rarer,
+            "title": _bm25(titles, title_length, self._mean_title_length, TITLE_K1, TITLE_B) @ rarity,
             "title_asked_for": titles @ rarity / np.maximum(self._title_weight[rows], 1e-9),
             "asked_in_title": titles @ rarity / asked,
             "asked_in_article": (words > 0) @ rarity**2 / (rarity @ rarity),
@@ -123,7 +154,7 @@ class Overlap:
         known = np.array(numbers, dtype=np.int64)
         frequency = np.bincount(table[known] - 1, weights=self._frequency[known], minlength=len(terms))
         # A word that no article has tells nothing about any.
-        rarity = _rarity(np.minimum(frequency, len(self._words)), len(self._words)) * (frequency > 0)
+        rarity = _rarity(np.minimum(frequency, self._kept), self._kept) * (frequency > 0)
         return table, rarity, {pair: number for number, pair in enumerate(dict.fromkeys(pairwise(order)))}
 
 
@@ -160,6 +191,18 @@ def _headings(articles: int, passages: Sequence[Passage], owner: Rows) -> list[s
 
 def _joined(parts: Sequence[WordIds]) -> WordIds:
     return np.concatenate(parts) if parts else np.empty(0, dtype=np.int32)
+
+
+def _frequency(texts: Sequence[WordIds]) -> npt.NDArray[np.int64]:
+    """In how many of the texts each word stands."""
+    return np.bincount(_joined([np.unique(words) for words in texts]), minlength=1)
+
+
+def _weights(texts: Sequence[WordIds], rarity: Scores) -> Scores:
+    """The sum of the rarities of each text's words."""
+    owner = np.repeat(np.arange(len(texts)), [len(words) for words in texts])
+    sums = np.bincount(owner, weights=rarity[_joined(texts)], minlength=len(texts))
+    return np.asarray(sums, dtype=np.float64)
 
 
 def _lengths(texts: Sequence[WordIds]) -> Scores:

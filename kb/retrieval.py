@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,7 +22,7 @@ from kb.fusion import Fusion, shipped_fusion
 from kb.lexical import LexicalIndex, words_of
 from kb.overlap import Overlap
 from kb.reranking import DEPTH, Reranker
-from kb.vectors import Distinction, VectorIndex
+from kb.vectors import Distinction, Stacked, VectorIndex
 
 # Codes that stand in more articles tell nothing and count for nothing.
 MOST_ARTICLES_OF_A_CODE = 5
@@ -33,6 +34,7 @@ CANDIDATES = 100
 WORD_CANDIDATES = 200
 
 Scores = npt.NDArray[np.float64]
+Indexes = tuple[VectorIndex, VectorIndex]
 
 # 0x80070005 · KB5031455, KES-2041 · FV-Staff: in articles by their shape, in questions whatever their case.
 _CODE = re.compile(r"\b(?:0[xX][0-9a-fA-F]{4,}|[A-Za-z]{2,10}-?\d{3,10}|[A-Z]{2,}-\w{2,})\b")
@@ -72,6 +74,32 @@ class Seen:
     views: Mapping[str, Scores]
 
 
+class Codes:
+    """Which of a set of articles have which codes; immutable."""
+
+    def __init__(self, articles: Sequence[Article], *, first: int = 0) -> None:
+        """The rows of the articles begin with ``first``."""
+        self._ordinary = _ordinary(articles)
+        self._rows: dict[str, list[int]] = {}
+        for row, article in enumerate(articles, first):
+            for code in _codes(f"{article.title}\n{article.text}"):
+                self._rows.setdefault(code, []).append(row)
+
+    def of(self, query: str) -> list[int]:
+        """The articles that have a telling code of the query."""
+        found = (self._rows.get(code, ()) for code in _tokens(query) if not self._ordinary[code])
+        return sorted({row for rows in found if len(rows) <= MOST_ARTICLES_OF_A_CODE for row in rows})
+
+    def changed(self, removed: Sequence[Article], rows: Sequence[int], added: Sequence[Article], first: int) -> Codes:
+        """Without the ``removed`` articles of these ``rows`` and with others, whose rows begin with ``first``."""
+        gone, more, other = set(rows), Codes(added, first=first), copy(self)
+        other._ordinary = self._ordinary + more._ordinary - _ordinary(removed)
+        touched = set(more._rows).union(*(_codes(f"{article.title}\n{article.text}") for article in removed))
+        left = {code: [row for row in self._rows.get(code, ()) if row not in gone] for code in touched}
+        other._rows = self._rows | {code: rows + more._rows.get(code, []) for code, rows in left.items()}
+        return other
+
+
 class Retriever:
     """Searches one immutable set of articles; safe to use from several threads."""
 
@@ -84,25 +112,74 @@ class Retriever:
         *,
         fusion: Fusion | None = None,
         reranker: Reranker | None = None,
+        indexes: Indexes | None = None,
     ) -> None:
+        """``indexes`` are those of the articles' and the passages' vectors, where they have been built already."""
         self._reranker = reranker
         self.fusion = fusion or shipped_fusion()
         self.articles = articles
         self.passages = passages
-        # Plain views: a memory-mapped array pays for its class at every step.
-        self._article_vectors = np.asarray(article_vectors)
-        self._passage_vectors = np.asarray(passage_vectors)
-        row_of = {article.id: row for row, article in enumerate(articles)}
-        self._owner = np.array([row_of[passage.article_id] for passage in passages], dtype=np.int64)
+        self._article_vectors = Stacked(article_vectors)
+        self._passage_vectors = Stacked(passage_vectors)
+        self._row_of = {article.id: row for row, article in enumerate(articles)}
+        self._owner = np.array([self._row_of[passage.article_id] for passage in passages], dtype=np.int64)
         # Passages come in the order of their articles, so those of one article stand side by side.
         self._first = np.searchsorted(self._owner, np.arange(len(articles) + 1))
-        self._article_index = VectorIndex(article_vectors)
-        self._passage_index = VectorIndex(passage_vectors)
-        self._distinction = Distinction(self._passage_vectors)
+        self._article_index, self._passage_index = indexes or (
+            VectorIndex(article_vectors),
+            VectorIndex(passage_vectors),
+        )
+        self._distinction = Distinction(np.asarray(passage_vectors))
         self._lexical = LexicalIndex(articles)
-        self._with_code = _articles_by_code(articles)
+        self._codes = Codes(articles)
         self._overlap = Overlap(articles, passages, self._owner)
-        self._updated = np.array([article.updated.toordinal() if article.updated else 0 for article in articles])
+        self._updated = _days(articles)
+
+    @property
+    def indexes(self) -> Indexes:
+        """The indexes of the articles' and the passages' vectors."""
+        return self._article_index, self._passage_index
+
+    @property
+    def ids(self) -> Set[str]:
+        """The ids of the articles that can be found."""
+        return self._row_of.keys()
+
+    def changed(self, removed: Collection[str], added: Retriever) -> Retriever:
+        """Without the ``removed`` articles and with those of another retriever; nothing is built anew, and both go on.
+
+        It numbers its own articles as before, then those ``added``. What an index of vectors in cells, BM25 and the
+        directions that all passages share are made of stays: they are made anew with the next whole retriever.
+        """
+        rows = [self._row_of[article_id] for article_id in removed]
+        start, first = len(self.articles), len(self.passages)
+        numbers = np.concatenate([_EMPTY_ROWS, *(np.arange(self._first[row], self._first[row + 1]) for row in rows)])
+        other = copy(self)
+        other.articles = [*self.articles, *added.articles]
+        other.passages = [*self.passages, *added.passages]
+        other._row_of = {one: row for one, row in self._row_of.items() if one not in removed}
+        other._row_of |= {one: row + start for one, row in added._row_of.items()}
+        other._owner = np.concatenate([self._owner, added._owner + start])
+        other._first = np.concatenate([self._first, added._first[1:] + first])
+        other._updated = np.concatenate([self._updated, added._updated])
+        other._article_vectors = self._article_vectors.above(added._article_vectors)
+        other._passage_vectors = self._passage_vectors.above(added._passage_vectors)
+        gone = np.array(rows, dtype=np.int64)
+        other._article_index = self._article_index.changed(removed=gone, added=added._article_vectors.base)
+        other._passage_index = self._passage_index.changed(removed=numbers, added=added._passage_vectors.base)
+        other._lexical = self._lexical.changed(removed=rows, added=added.articles, first=start)
+        other._codes = self._codes.changed([self.articles[row] for row in rows], rows, added.articles, start)
+        other._overlap = self._overlap.changed(
+            removed=rows, articles=added.articles, passages=added.passages, owner=added._owner
+        )
+        other._frequency = self._frequency.copy()
+        other._frequency.update(added._frequency)
+        fewer = _frequency([self.articles[row] for row in rows])
+        other._frequency.subtract(fewer)
+        for word in fewer:
+            if not other._frequency[word]:
+                del other._frequency[word]
+        return other
 
     def rank(self, query: str, vector: FloatArray, *, language: str | None = None) -> Ranked:
         """Candidates for a query and its (d,) vector, best first."""
@@ -127,11 +204,11 @@ class Retriever:
         """The candidates that ``rank`` orders, in no order, with all that it weighs."""
         words = self._overlap.informative(query)
         lexical = dict(self._lexical.search(words, WORD_CANDIDATES))
-        coded = self._with_code_of(query)
+        coded = self._codes.of(query)
         rows = self._candidates(vector, [*list(lexical)[:CANDIDATES], *coded])
         if not len(rows):
             return Seen(_EMPTY_ROWS, _EMPTY_ROWS, _EMPTY_SCORES, _EMPTY_SCORES, _EMPTY_SCORES, {})
-        near = self._article_vectors[rows]
+        near = self._article_vectors.take(rows)
         article = (near @ vector).astype(np.float64)
         best, passage, distinct = self._best_passages(rows, vector)
         views = self._overlap.views(words, rows, best) | {
@@ -145,8 +222,8 @@ class Retriever:
 
     def passage_cosines(self, row: int, vector: FloatArray) -> Scores:
         """The cosine of every passage of an article, in order."""
-        start, end = self._first[row], self._first[row + 1]
-        return (self._passage_vectors[start:end] @ vector).astype(np.float64)
+        numbers = np.arange(self._first[row], self._first[row + 1])
+        return (self._passage_vectors.take(numbers) @ vector).astype(np.float64)
 
     def passages_of(self, row: int) -> Sequence[Passage]:
         """The passages of an article, in order."""
@@ -154,11 +231,11 @@ class Retriever:
 
     def rarity(self, word: str) -> float:
         """How much a word tells: the logarithm of the articles there are for each that has it."""
-        return math.log((1 + len(self.articles)) / (1 + self._frequency[word]))
+        return math.log((1 + len(self._row_of)) / (1 + self._frequency[word]))
 
     def is_rare(self, word: str) -> bool:
         """Whether a word stands in hardly any article, as names and error codes do."""
-        return self._frequency[word] <= max(3, 0.005 * len(self.articles))
+        return self._frequency[word] <= max(3, 0.005 * len(self._row_of))
 
     def knows(self, word: str) -> bool:
         """Whether a word stands in any article."""
@@ -166,11 +243,7 @@ class Retriever:
 
     @cached_property
     def _frequency(self) -> Counter[str]:
-        return Counter(word for article in self.articles for word in words_of(f"{article.title} {article.text}"))
-
-    def _with_code_of(self, query: str) -> list[int]:
-        """The articles that have a telling code of the query."""
-        return sorted({row for code in _tokens(query) for row in self._with_code.get(code, ())})
+        return _frequency(self.articles)
 
     def _candidates(self, vector: FloatArray, words: Sequence[int]) -> npt.NDArray[np.int64]:
         articles = self._article_index.search(vector, CANDIDATES)
@@ -195,7 +268,7 @@ class Retriever:
         offsets = np.cumsum(counts) - counts
         owner = np.repeat(np.arange(len(rows)), counts)
         numbers = np.arange(len(owner)) + (starts - offsets)[owner]
-        vectors = self._passage_vectors[numbers]
+        vectors = self._passage_vectors.take(numbers)
         cosines = (vectors @ vector).astype(np.float64)
         # Sorted by article, then from the best: the first of each article is its best, of equals the earlier.
         best = np.lexsort((-cosines, owner))[offsets]
@@ -211,16 +284,17 @@ def _tokens(query: str) -> set[str]:
     return {found.casefold() for found in _TOKEN.findall(query)}
 
 
-def _articles_by_code(articles: Sequence[Article]) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    ordinary: set[str] = set()
-    for row, article in enumerate(articles):
-        text = f"{article.title}\n{article.text}"
-        ordinary.update(_ORDINARY.findall(text))
-        for code in _codes(text):
-            found.setdefault(code, []).append(row)
-    telling = found.keys() - ordinary
-    return {code: rows for code, rows in found.items() if code in telling and len(rows) <= MOST_ARTICLES_OF_A_CODE}
+def _ordinary(articles: Sequence[Article]) -> Counter[str]:
+    """In how many articles each word with a hyphen stands in small letters."""
+    return Counter(word for article in articles for word in set(_ORDINARY.findall(f"{article.title}\n{article.text}")))
+
+
+def _frequency(articles: Sequence[Article]) -> Counter[str]:
+    return Counter(word for article in articles for word in words_of(f"{article.title} {article.text}"))
+
+
+def _days(articles: Sequence[Article]) -> npt.NDArray[np.int64]:
+    return np.array([article.updated.toordinal() if article.updated else 0 for article in articles], dtype=np.int64)
 
 
 _EMPTY_ROWS = np.empty(0, dtype=np.int64)

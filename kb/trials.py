@@ -128,7 +128,7 @@ def _checked(trials: Sequence[Trial], right: Flags, names: Sequence[str]) -> Che
 
 
 def _ask(retriever: Retriever, queries: Sequence[JudgedQuery], vectors: FloatArray) -> list[Trial]:
-    there = {article.id for article in retriever.articles}
+    there = retriever.ids
     trials = []
     for number, (query, vector) in enumerate(zip(queries, vectors, strict=True)):
         ranked = retriever.rank(query.text, vector)

@@ -74,7 +74,7 @@ def tune(
 ) -> Tuning:
     """Fit weights to judged queries, starting from the shipped ones, and judge them out of fold; the same for the
     same queries. Raises ``SourceUnreadable`` where there are too few."""
-    known = {article.id for article in retriever.articles}
+    known = retriever.ids
     asked = [query for query in queries if query.relevant.keys() & known]
     if len(asked) < FEWEST_QUERIES:
         raise SourceUnreadable(

@@ -134,6 +134,29 @@ class VectorIndex:
         return 1 / OUTGROWN <= (faiss.extract_index_ivf(self._index).nlist / (4 * math.isqrt(count))) ** 2 <= OUTGROWN
 
 
+class Stacked:
+    """Rows of one matrix and below them those of another; neither is copied, and either may lie on disk."""
+
+    def __init__(self, base: FloatArray, below: FloatArray | None = None) -> None:
+        # Plain views: a memory-mapped array pays for its class at every step.
+        self.base = np.asarray(base)
+        self._below = self.base[:0] if below is None else np.asarray(below)
+
+    def above(self, other: Stacked) -> Stacked:
+        """This matrix with the rows of another, which has one part, below it."""
+        return Stacked(self.base, np.concatenate([self._below, other.base]))
+
+    def take(self, rows: IdArray) -> FloatArray:
+        """(r,) row numbers → (r, d)."""
+        if not len(self._below):
+            return self.base[rows]
+        taken = np.empty((len(rows), self.base.shape[1]), dtype=np.float32)
+        is_base = rows < len(self.base)
+        taken[is_base] = self.base[rows[is_base]]
+        taken[~is_base] = self._below[rows[~is_base] - len(self.base)]
+        return taken
+
+
 class Distinction:
     """Cosines without what all vectors of a set have in common: their mean and their main directions are taken out
     (Mu & Viswanath 2018, "All-but-the-Top")."""
