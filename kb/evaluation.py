@@ -16,7 +16,7 @@ from kb.chunking import article_text, passage_text, split
 from kb.embedding import Encoder
 from kb.fusion import Fusion
 from kb.reranking import Reranker
-from kb.retrieval import Retriever
+from kb.retrieval import Indexes, Retriever
 from kb.sources.judged import JudgedQuery, read_articles, read_queries
 
 DEPTH = 10
@@ -54,10 +54,13 @@ class Embedded:
         """A retriever over all articles but these, as if they had never been there."""
         return self.part_without(article_ids).retriever()
 
-    def retriever(self) -> Retriever:
-        """A retriever over the articles."""
+    def retriever(self, indexes: Indexes | None = None) -> Retriever:
+        """A retriever over the articles, with indexes of their vectors where they have been built."""
         vectors = self.article_vectors, self.passage_vectors
-        return Retriever(self.articles, self.passages, *vectors, fusion=self.fusion, reranker=self.reranker)
+        ranking = self.fusion, self.reranker
+        return Retriever(
+            self.articles, self.passages, *vectors, fusion=ranking[0], reranker=ranking[1], indexes=indexes
+        )
 
 
 @dataclass(frozen=True, slots=True)

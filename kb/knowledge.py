@@ -32,51 +32,111 @@ from kb.errors import SourceUnreadable
 from kb.evaluation import Embedded
 from kb.fusion import Fusion, load_fusion, save_fusion, shipped_fusion, use_shipped
 from kb.gating import Gate, current_gate, drop_gate, keep_gate, load_gate
+from kb.lexical import REBUILT_UP_TO
 from kb.reranking import Reranker
-from kb.retrieval import Retriever
+from kb.retrieval import Indexes, Retriever
 from kb.sources import read_source
 from kb.sources.folder import MAX_BYTES
 from kb.sources.judged import JudgedQuery
-from kb.store import Snapshot
+from kb.store import Segment, Snapshot
 from kb.tuning import Tuning, tune
-from kb.vectors import kind_for
+from kb.vectors import VectorIndex, kind_for
 
 # A question is cut here before it is searched for: what follows is a log or a quoted history.
 MAX_QUESTION_CHARACTERS = 20_000
+# So many articles are added to a base and removed from it before it is made anew: each change writes and indexes again
+# what has been added so far.
+ADDED_UP_TO = 1_000
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class _State:
-    """A snapshot with what searches it: one retriever for each set of audiences that has asked.
+class _Views:
+    """What searches a base: one retriever for each set of audiences that has asked.
 
     Such a retriever knows only the articles of its audiences, so that whoever may not see an article gets what a
     knowledge base without it would say: the frequencies of words and the candidates depend on it, too.
     """
 
-    def __init__(self, snapshot: Snapshot, fusion: Fusion, reranker: Reranker | None) -> None:
+    def __init__(self, base: Segment, fusion: Fusion, reranker: Reranker | None, lend: Indexes | None) -> None:
+        self.base, self.fusion, self.reranker = base, fusion, reranker
+        self.audiences = frozenset(article.audience for article in base.articles)
+        self._lend = lend
+        self._lock = threading.Lock()
+        self._built: dict[frozenset[str], Retriever | None] = {}
+
+    def view(self, audiences: Collection[str]) -> Retriever | None:
+        """What these audiences may search; None where there is nothing."""
+        wanted = self.audiences.intersection(audiences)
+        with self._lock:
+            if wanted not in self._built:
+                self._built[wanted] = self._build(wanted)
+            return self._built[wanted]
+
+    def indexes(self) -> Indexes | None:
+        """Those of the vectors of all that can be found, where they are not exact."""
+        whole = self._built.get(self.audiences)
+        return whole.indexes if whole and not whole.indexes[1].is_exact else None
+
+    def _build(self, audiences: frozenset[str]) -> Retriever | None:
+        part = _part_for(audiences, self.base, self.fusion, self.reranker)
+        if not part.passages:
+            return None
+        # Of all articles, or else what others may not see would show in how the cells lie.
+        indexes = self._stored_or_lent(part) if audiences == self.audiences else None
+        built = part.retriever(indexes)
+        if len(part.articles) > REBUILT_UP_TO:
+            built.knows("")  # counts the words now rather than with the first change
+        return built
+
+    def _stored_or_lent(self, part: Embedded) -> Indexes | None:
+        paths = [self.base.place / file for file in store.INDEXES] if self.base.place else []
+        if paths and all(path.exists() for path in paths):
+            return VectorIndex.read(paths[0]), VectorIndex.read(paths[1])
+        articles, passages = self._lend or (None, None)
+        return VectorIndex(part.article_vectors, like=articles), VectorIndex(part.passage_vectors, like=passages)
+
+
+class _State:
+    """A snapshot with what searches it."""
+
+    def __init__(self, snapshot: Snapshot, views: _Views) -> None:
         self.snapshot = snapshot
-        self.fusion = fusion
-        self.reranker = reranker
+        self.views = views
+        self.fusion = views.fusion
         self.audiences = frozenset(article.audience for article in snapshot.articles)
         self._lock = threading.Lock()
-        self._views: dict[frozenset[str], Retriever | None] = {}
+        self._changed: dict[frozenset[str], Retriever | None] = {}
 
     def view(self, audiences: Collection[str] | None = None) -> Retriever | None:
         """What these audiences may search, by default all; None where there is nothing."""
         wanted = self.audiences if audiences is None else self.audiences.intersection(audiences)
+        added = self.snapshot.added
+        if added is None:
+            return self.views.view(wanted)
         with self._lock:
-            if wanted not in self._views:
-                part = self.part_for(wanted)
-                self._views[wanted] = part.retriever() if part.passages else None
-            return self._views[wanted]
+            if wanted not in self._changed:
+                self._changed[wanted] = self._change(wanted, added)
+            return self._changed[wanted]
+
+    def _change(self, audiences: frozenset[str], added: Segment) -> Retriever | None:
+        base = self.views.view(audiences)
+        if base is None or len(base.ids) <= REBUILT_UP_TO:
+            part = self.part_for(audiences)
+            return part.retriever() if part.passages else None
+        more = _part_for(audiences, added, self.fusion, self.views.reranker)
+        return base.changed(base.ids & self.snapshot.removed, more.retriever())
 
     def part_for(self, audiences: Collection[str]) -> Embedded:
         """What is for these audiences. Macros are no answers."""
-        now = self.snapshot
-        vectors = now.article_vectors, now.passage_vectors
-        whole = Embedded(now.articles, now.passages, *vectors, self.fusion, self.reranker)
-        others = {one.id for one in now.articles if one.audience not in audiences or one.kind == MACRO}
-        return whole.part_without(others)
+        return _part_for(audiences, self.snapshot.whole, self.fusion, self.views.reranker)
+
+
+def _part_for(audiences: Collection[str], segment: Segment, fusion: Fusion, reranker: Reranker | None) -> Embedded:
+    vectors = segment.article_vectors, segment.passage_vectors
+    whole = Embedded(segment.articles, segment.passages, *vectors, fusion, reranker)
+    return whole.part_without(
+        {one.id for one in segment.articles if one.audience not in audiences or one.kind == MACRO}
+    )
 
 
 class KnowledgeBase:
@@ -130,7 +190,7 @@ class KnowledgeBase:
     @property
     def passages(self) -> int:
         """How many passages there are."""
-        return len(self._state.snapshot.passages)
+        return self._state.snapshot.passage_count
 
     def articles(self) -> Sequence[Article]:
         """All articles, sorted by id."""
@@ -142,8 +202,8 @@ class KnowledgeBase:
 
     def embedded_passages(self) -> tuple[Sequence[Passage], FloatArray]:
         """All p passages in the order of their articles, and their (p, d) vectors, rows of unit length."""
-        snapshot = self._state.snapshot
-        return snapshot.passages, snapshot.passage_vectors
+        whole = self._state.snapshot.whole
+        return whole.passages, whole.passage_vectors
 
     def article(self, article_id: str) -> Article | None:
         """One article, or None where there is no such."""
@@ -320,7 +380,12 @@ class KnowledgeBase:
 
     def _state_of(self, snapshot: Snapshot) -> _State:
         """The state of a snapshot, with its search over all articles made at once: the next question finds it ready."""
-        state = _State(snapshot, self._fusion, self._reranker)
+        before = self._state.views if hasattr(self, "_state") else None
+        if before and before.base is snapshot.base and before.fusion == self._fusion:
+            views = before
+        else:
+            views = _Views(snapshot.base, self._fusion, self._reranker, before.indexes() if before else None)
+        state = _State(snapshot, views)
         state.view()
         return state
 
@@ -330,7 +395,7 @@ class KnowledgeBase:
     def _latest(self) -> Snapshot:
         """What is in force on disk: another process may have published since. The caller holds ``_lock``."""
         if store.current_name(self._folder) not in (None, self.snapshot):
-            stored = store.load(self._folder, self._encoder.fingerprint)
+            stored = store.load(self._folder, self._encoder.fingerprint, self._state.snapshot)
             self._state = self._state_of(stored) if stored else self._state
         return self._state.snapshot
 
@@ -340,13 +405,14 @@ class KnowledgeBase:
         if wanted == before.articles and before.name != store.EMPTY:
             return 0
         snapshot, embedded = _embedded(before, wanted, self._encoder, progress)
-        settings = {
-            "longest_passage": LONGEST,
-            "index": kind_for(len(snapshot.passages)),
-        }
-        name = store.publish(self._folder, snapshot, self._encoder.fingerprint, settings)
-        snapshot = replace(snapshot, name=name)
-        self._state = self._state_of(snapshot)
+        # Made ready aside before it is in force.
+        state = self._state_of(snapshot)
+        settings = {"longest_passage": LONGEST, "index": kind_for(snapshot.passage_count)}
+        indexes = state.views.indexes()
+        writers = dict(zip(store.INDEXES, [index.write for index in indexes], strict=True)) if indexes else {}
+        stored = store.publish(self._folder, snapshot, self._encoder.fingerprint, settings, writers)
+        state.snapshot, state.views.base = stored, stored.base
+        self._state = state
         return embedded
 
 
@@ -361,7 +427,7 @@ def _check(article: Article) -> None:
 
 
 def _refusal(question: str, state: _State, snapshot: str) -> Abstention | None:
-    if not state.snapshot.passages:
+    if not state.snapshot.passage_count:
         explanation = "The knowledge base is empty. Fill it with: triage kb sync PATH"
         return Abstention(AbstentionReason.EMPTY_KNOWLEDGE_BASE, explanation, None, (), snapshot)
     if not any(character.isalnum() for character in question):
@@ -373,41 +439,77 @@ def _refusal(question: str, state: _State, snapshot: str) -> Abstention | None:
 def _embedded(
     before: Snapshot, articles: Sequence[Article], encoder: Encoder, progress: Progress | None
 ) -> tuple[Snapshot, int]:
-    """The snapshot of these articles; vectors of texts that ``before`` has are taken from there."""
-    passages: list[Passage] = []
-    texts: list[str] = []
-    for article in articles:
-        own = split(article)
-        passages += own
-        texts += [article_text(article), *(passage_text(article, passage) for passage in own)]
-    known = _known_vectors(before)
+    """The snapshot of these articles, sorted by id; vectors of texts that ``before`` has are taken from there.
+
+    Where little of a large base has changed, it is that base and the changes.
+    """
+    base, wanted = before.base, {article.id: article for article in articles}
+    removed = frozenset(one.id for one in base.articles if not _is_same(wanted.get(one.id), one))
+    added = [one for one in articles if one.id not in base.row_of or one.id in removed]
+    if len(base.articles) > REBUILT_UP_TO and len(added) <= ADDED_UP_TO and len(removed) <= ADDED_UP_TO:
+        if not added and not removed:
+            return Snapshot("new", base), 0
+        known = _known_vectors(base, removed)
+        segment, embedded = _segment(added, before.added, known, encoder, progress)
+        return Snapshot("new", base, removed, segment), embedded
+    known = _known_vectors(before.whole, before.whole.row_of)
+    segment, embedded = _segment(articles, None, known, encoder, progress)
+    return Snapshot("new", segment), embedded
+
+
+def _is_same(one: Article | None, other: Article) -> bool:
+    return one is other or one == other  # mostly the very same, and comparing fields takes time
+
+
+def _segment(
+    articles: Sequence[Article],
+    ready: Segment | None,
+    known: dict[str, FloatArray],
+    encoder: Encoder,
+    progress: Progress | None,
+) -> tuple[Segment, int]:
+    """The articles with their passages and vectors, and how many passages had to be embedded.
+
+    Articles that stand in ``ready`` just so are taken from there, and vectors of texts that are ``known``.
+    """
+    old = {article: row for row, article in enumerate(ready.articles)} if ready else {}
+    new = {article.id: split(article) for article in articles if article not in old}
+    texts = [
+        text
+        for article in articles
+        if article.id in new
+        for text in (article_text(article), *(passage_text(article, passage) for passage in new[article.id]))
+    ]
+    known |= _known_vectors(ready, ready.row_of) if ready and texts else {}
     missing = [text for text in dict.fromkeys(texts) if text not in known]
     known |= dict(zip(missing, encoder.encode(missing, progress=progress), strict=True))
-    vectors = [known[text] for text in texts]
-    firsts = _first_positions(articles, passages)
-    is_article = np.zeros(len(texts), dtype=np.bool_)
-    is_article[firsts] = True
-    stacked = np.array(vectors, dtype=np.float32).reshape(len(texts), encoder.dimension)
-    snapshot = Snapshot("new", tuple(articles), tuple(passages), stacked[is_article], stacked[~is_article])
-    return snapshot, len(set(missing) & {text for text, first in zip(texts, is_article, strict=True) if not first})
-
-
-def _first_positions(articles: Sequence[Article], passages: Sequence[Passage]) -> list[int]:
-    """Where each article's own text stands among the texts: before those of its passages."""
-    counts = {article.id: 0 for article in articles}
-    for passage in passages:
-        counts[passage.article_id] += 1
-    positions, position = [], 0
+    passages: list[Passage] = []
+    own, parts = [], [np.empty((0, encoder.dimension), dtype=np.float32)]
     for article in articles:
-        positions.append(position)
-        position += 1 + counts[article.id]
-    return positions
+        if article.id in new:
+            found = new[article.id]
+            own.append(known[article_text(article)])
+            parts += [known[passage_text(article, passage)][None] for passage in found]
+        else:
+            assert ready is not None  # or every article is new
+            numbers = ready.passages_of(old[article])
+            found = list(ready.passages[numbers])
+            own.append(ready.article_vectors[old[article]])
+            parts.append(ready.passage_vectors[numbers])
+        passages += found
+    vectors = np.array(own, dtype=np.float32).reshape(len(own), encoder.dimension)
+    segment = Segment(tuple(articles), tuple(passages), vectors, np.concatenate(parts))
+    of_passages = {passage_text(one, passage) for one in articles for passage in new.get(one.id, ())}
+    return segment, len(of_passages.intersection(missing))
 
 
-def _known_vectors(before: Snapshot) -> dict[str, FloatArray]:
-    """All vectors by the text that was embedded, so that a moved article or an unchanged passage keeps its own."""
-    by_id = {article.id: article for article in before.articles}
-    known = {article_text(article): before.article_vectors[row] for row, article in enumerate(before.articles)}
-    for row, passage in enumerate(before.passages):
-        known[passage_text(by_id[passage.article_id], passage)] = before.passage_vectors[row]
+def _known_vectors(segment: Segment, article_ids: Iterable[str]) -> dict[str, FloatArray]:
+    """The vectors of these articles by the text that was embedded, so that a moved article or an unchanged passage
+    keeps its own."""
+    known: dict[str, FloatArray] = {}
+    for row in map(segment.row_of.__getitem__, article_ids):
+        article, numbers = segment.articles[row], segment.passages_of(row)
+        known[article_text(article)] = segment.article_vectors[row]
+        texts = (passage_text(article, passage) for passage in segment.passages[numbers])
+        known |= zip(texts, segment.passage_vectors[numbers], strict=True)
     return known
