@@ -11,12 +11,16 @@ from kb.store import MANIFEST, current_name
 
 @dataclass(frozen=True, slots=True)
 class KeptSnapshot:
-    """A snapshot on disk, when it was first published (ISO 8601, UTC), and whether answers come from it."""
+    """A snapshot on disk, when it was first published (ISO 8601, UTC), and whether answers come from it.
+
+    ``index`` is FAISS's description of the index of its passages: ``Flat`` is exact, ``IVF…`` so many cells.
+    """
 
     name: str
     made: str
     articles: int
     passages: int
+    index: str
     in_force: bool
 
 
@@ -28,7 +32,8 @@ def kept_snapshots(folder: Path) -> list[KeptSnapshot]:
         try:
             manifest = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
             sizes = int(manifest["articles"]), int(manifest["passages"])
-            found.append(KeptSnapshot(place.name, str(manifest["published_at"]), *sizes, place.name == current))
+            made, index = str(manifest["published_at"]), str(manifest["settings"]["index"])
+            found.append(KeptSnapshot(place.name, made, *sizes, index, place.name == current))
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return sorted(found, key=lambda one: one.made, reverse=True)

@@ -44,9 +44,11 @@ from kb.vectors import VectorIndex, kind_for
 
 # A question is cut here before it is searched for: what follows is a log or a quoted history.
 MAX_QUESTION_CHARACTERS = 20_000
-# So many articles are added to a base and removed from it before it is made anew: each change writes and indexes again
-# what has been added so far.
+# So many articles are added to a base, or removed from it, before it is made anew, since each change writes and indexes
+# again what was added so far: of 200,000 passages the first takes .2 s, the thousandth 1 s, and a new base a minute. A
+# sync takes its time anyway and makes one earlier, so that whoever changes single articles seldom has to wait for it.
 ADDED_UP_TO = 1_000
+SYNCED_UP_TO = 500
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -257,7 +259,7 @@ class KnowledgeBase:
             old = {article.id: article for article in stored}
             new = {article.id: article for article in read}
             kept = {article_id: article for article_id, article in old.items() if article.source != name}
-            embedded = self._publish(before, [*(kept | new).values()], progress)
+            embedded = self._publish(before, [*(kept | new).values()], room=SYNCED_UP_TO, progress=progress)
             mine = {article_id for article_id, article in old.items() if article.source == name}
             return SyncReport(
                 added=len(new.keys() - old.keys()),
@@ -275,7 +277,7 @@ class KnowledgeBase:
         with self._lock, store.alone(self._folder):
             before = self._latest()
             others = [known for known in before.articles if known.id != article.id]
-            self._publish(before, [*others, article])
+            self._publish(before, [*others, article], room=ADDED_UP_TO)
             return len(others) == len(before.articles)
 
     def delete(self, article_id: str) -> bool:
@@ -284,7 +286,7 @@ class KnowledgeBase:
             before = self._latest()
             others = [known for known in before.articles if known.id != article_id]
             if len(others) < len(before.articles):
-                self._publish(before, others)
+                self._publish(before, others, room=ADDED_UP_TO)
             return len(others) < len(before.articles)
 
     def tune(self, queries: Sequence[JudgedQuery], *, progress: Progress | None = None) -> Tuning:
@@ -399,12 +401,20 @@ class KnowledgeBase:
             self._state = self._state_of(stored) if stored else self._state
         return self._state.snapshot
 
-    def _publish(self, before: Snapshot, articles: Iterable[Article], progress: Progress | None = None) -> int:
-        """Put these articles in force; returns how many passages had to be embedded."""
+    def _publish(
+        self,
+        before: Snapshot,
+        articles: Iterable[Article],
+        *,
+        room: int,
+        progress: Progress | None = None,
+    ) -> int:
+        """Put these articles in force, up to ``room`` changes beside the base; returns how many passages had to be
+        embedded."""
         wanted = tuple(sorted(articles, key=lambda article: article.id))
         if wanted == before.articles and before.name != store.EMPTY:
             return 0
-        snapshot, embedded = _embedded(before, wanted, self._encoder, progress)
+        snapshot, embedded = _embedded(before, wanted, self._encoder, progress, room=room)
         # Made ready aside before it is in force.
         state = self._state_of(snapshot)
         settings = {"longest_passage": LONGEST, "index": kind_for(snapshot.passage_count)}
@@ -437,16 +447,21 @@ def _refusal(question: str, state: _State, snapshot: str) -> Abstention | None:
 
 
 def _embedded(
-    before: Snapshot, articles: Sequence[Article], encoder: Encoder, progress: Progress | None
+    before: Snapshot,
+    articles: Sequence[Article],
+    encoder: Encoder,
+    progress: Progress | None,
+    *,
+    room: int = 0,
 ) -> tuple[Snapshot, int]:
     """The snapshot of these articles, sorted by id; vectors of texts that ``before`` has are taken from there.
 
-    Where little of a large base has changed, it is that base and the changes.
+    Where no more than ``room`` articles of a large base have changed, it is that base and the changes.
     """
     base, wanted = before.base, {article.id: article for article in articles}
     removed = frozenset(one.id for one in base.articles if not _is_same(wanted.get(one.id), one))
     added = [one for one in articles if one.id not in base.row_of or one.id in removed]
-    if len(base.articles) > REBUILT_UP_TO and len(added) <= ADDED_UP_TO and len(removed) <= ADDED_UP_TO:
+    if len(base.articles) > REBUILT_UP_TO and max(len(added), len(removed)) <= room:
         if not added and not removed:
             return Snapshot("new", base), 0
         known = _known_vectors(base, removed)

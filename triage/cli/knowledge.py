@@ -245,9 +245,10 @@ def snapshots(as_json: AsJson = False) -> None:
     if as_json:
         print_json({"snapshots": [asdict(one) for one in kept]})
         return
-    table = Table("snapshot", "made", "articles", "passages", "")
+    table = Table("snapshot", "made", "articles", "passages", "index", "")
     for one in kept:
-        table.add_row(one.name, one.made, f"{one.articles:,}", f"{one.passages:,}", "in force" if one.in_force else "")
+        sizes = f"{one.articles:,}", f"{one.passages:,}"
+        table.add_row(one.name, one.made, *sizes, one.index, "in force" if one.in_force else "")
     out.print(table if kept else "There is none yet: triage kb sync PATH")
 
 
