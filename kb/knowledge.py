@@ -9,12 +9,9 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import numpy as np
-
 from kb import store
 from kb.answering import Bar, Judge, hits, usual_bar
 from kb.articles import (
-    MACRO,
     PUBLIC,
     Abstention,
     AbstentionReason,
@@ -26,21 +23,21 @@ from kb.articles import (
     Progress,
     SyncReport,
 )
-from kb.chunking import LONGEST, article_text, passage_text, split
+from kb.chunking import LONGEST
 from kb.embedding import Encoder
 from kb.errors import SourceUnreadable
 from kb.evaluation import Embedded
-from kb.fusion import Fusion, load_fusion, save_fusion, shipped_fusion, use_shipped
+from kb.fusion import load_fusion, save_fusion, shipped_fusion, use_shipped
 from kb.gating import Gate, current_gate, drop_gate, keep_gate, load_gate
-from kb.lexical import REBUILT_UP_TO
 from kb.reranking import Reranker
-from kb.retrieval import Indexes, Retriever
+from kb.revision import revised
 from kb.sources import read_source
 from kb.sources.folder import MAX_BYTES
 from kb.sources.judged import JudgedQuery
-from kb.store import Segment, Snapshot
+from kb.store import Snapshot
 from kb.tuning import Tuning, tune
-from kb.vectors import VectorIndex, kind_for
+from kb.vectors import kind_for
+from kb.views import State, Views
 
 # A question is cut here before it is searched for: what follows is a log or a quoted history.
 MAX_QUESTION_CHARACTERS = 20_000
@@ -50,95 +47,6 @@ MAX_QUESTION_CHARACTERS = 20_000
 ADDED_UP_TO = 1_000
 SYNCED_UP_TO = 500
 _SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-class _Views:
-    """What searches a base: one retriever for each set of audiences that has asked.
-
-    Such a retriever knows only the articles of its audiences, so that whoever may not see an article gets what a
-    knowledge base without it would say: the frequencies of words and the candidates depend on it, too.
-    """
-
-    def __init__(self, base: Segment, fusion: Fusion, reranker: Reranker | None, lend: Indexes | None) -> None:
-        self.base, self.fusion, self.reranker = base, fusion, reranker
-        self.audiences = frozenset(article.audience for article in base.articles)
-        self._lend = lend
-        self._lock = threading.Lock()
-        self._built: dict[frozenset[str], Retriever | None] = {}
-
-    def view(self, audiences: Collection[str]) -> Retriever | None:
-        """What these audiences may search; None where there is nothing."""
-        wanted = self.audiences.intersection(audiences)
-        with self._lock:
-            if wanted not in self._built:
-                self._built[wanted] = self._build(wanted)
-            return self._built[wanted]
-
-    def indexes(self) -> Indexes | None:
-        """Those of the vectors of all that can be found, where they are not exact."""
-        whole = self._built.get(self.audiences)
-        return whole.indexes if whole and not whole.indexes[1].is_exact else None
-
-    def _build(self, audiences: frozenset[str]) -> Retriever | None:
-        part = _part_for(audiences, self.base, self.fusion, self.reranker)
-        if not part.passages:
-            return None
-        # Of all articles, or else what others may not see would show in how the cells lie.
-        indexes = self._stored_or_lent(part) if audiences == self.audiences else None
-        built = part.retriever(indexes)
-        if len(part.articles) > REBUILT_UP_TO:
-            built.knows("")  # counts the words now rather than with the first change
-        return built
-
-    def _stored_or_lent(self, part: Embedded) -> Indexes | None:
-        paths = [self.base.place / file for file in store.INDEXES] if self.base.place else []
-        if paths and all(path.exists() for path in paths):
-            return VectorIndex.read(paths[0]), VectorIndex.read(paths[1])
-        articles, passages = self._lend or (None, None)
-        return VectorIndex(part.article_vectors, like=articles), VectorIndex(part.passage_vectors, like=passages)
-
-
-class _State:
-    """A snapshot with what searches it."""
-
-    def __init__(self, snapshot: Snapshot, views: _Views) -> None:
-        self.snapshot = snapshot
-        self.views = views
-        self.fusion = views.fusion
-        self.audiences = frozenset(article.audience for article in snapshot.articles)
-        self._lock = threading.Lock()
-        self._changed: dict[frozenset[str], Retriever | None] = {}
-
-    def view(self, audiences: Collection[str] | None = None) -> Retriever | None:
-        """What these audiences may search, by default all; None where there is nothing."""
-        wanted = self.audiences if audiences is None else self.audiences.intersection(audiences)
-        added = self.snapshot.added
-        if added is None:
-            return self.views.view(wanted)
-        with self._lock:
-            if wanted not in self._changed:
-                self._changed[wanted] = self._change(wanted, added)
-            return self._changed[wanted]
-
-    def _change(self, audiences: frozenset[str], added: Segment) -> Retriever | None:
-        base = self.views.view(audiences)
-        if base is None or len(base.ids) <= REBUILT_UP_TO:
-            part = self.part_for(audiences)
-            return part.retriever() if part.passages else None
-        more = _part_for(audiences, added, self.fusion, self.views.reranker)
-        return base.changed(base.ids & self.snapshot.removed, more.retriever())
-
-    def part_for(self, audiences: Collection[str]) -> Embedded:
-        """What is for these audiences. Macros are no answers."""
-        return _part_for(audiences, self.snapshot.whole, self.fusion, self.views.reranker)
-
-
-def _part_for(audiences: Collection[str], segment: Segment, fusion: Fusion, reranker: Reranker | None) -> Embedded:
-    vectors = segment.article_vectors, segment.passage_vectors
-    whole = Embedded(segment.articles, segment.passages, *vectors, fusion, reranker)
-    return whole.part_without(
-        {one.id for one in segment.articles if one.audience not in audiences or one.kind == MACRO}
-    )
 
 
 class KnowledgeBase:
@@ -380,14 +288,14 @@ class KnowledgeBase:
         self._fusion = load_fusion(self._folder)
         self._gate = load_gate(self._folder, gate)
 
-    def _state_of(self, snapshot: Snapshot) -> _State:
+    def _state_of(self, snapshot: Snapshot) -> State:
         """The state of a snapshot, with its search over all articles made at once: the next question finds it ready."""
         before = self._state.views if hasattr(self, "_state") else None
         if before and before.base is snapshot.base and before.fusion == self._fusion:
             views = before
         else:
-            views = _Views(snapshot.base, self._fusion, self._reranker, before.indexes() if before else None)
-        state = _State(snapshot, views)
+            views = Views(snapshot.base, self._fusion, self._reranker, before.indexes() if before else None)
+        state = State(snapshot, views)
         state.view()
         return state
 
@@ -414,7 +322,7 @@ class KnowledgeBase:
         wanted = tuple(sorted(articles, key=lambda article: article.id))
         if wanted == before.articles and before.name != store.EMPTY:
             return 0
-        snapshot, embedded = _embedded(before, wanted, self._encoder, progress, room=room)
+        snapshot, embedded = revised(before, wanted, self._encoder, progress, room=room)
         # Made ready aside before it is in force.
         state = self._state_of(snapshot)
         settings = {"longest_passage": LONGEST, "index": kind_for(snapshot.passage_count)}
@@ -436,7 +344,7 @@ def _check(article: Article) -> None:
         raise SourceUnreadable("The article holds half a surrogate pair, as broken JSON has them. Send it as UTF-8.")
 
 
-def _refusal(question: str, state: _State, snapshot: str) -> Abstention | None:
+def _refusal(question: str, state: State, snapshot: str) -> Abstention | None:
     if not state.snapshot.passage_count:
         explanation = "The knowledge base is empty. Fill it with: triage kb sync PATH"
         return Abstention(AbstentionReason.EMPTY_KNOWLEDGE_BASE, explanation, None, (), snapshot)
@@ -444,87 +352,3 @@ def _refusal(question: str, state: _State, snapshot: str) -> Abstention | None:
         explanation = "There are no words to look for."
         return Abstention(AbstentionReason.EMPTY_QUESTION, explanation, None, (), snapshot)
     return None
-
-
-def _embedded(
-    before: Snapshot,
-    articles: Sequence[Article],
-    encoder: Encoder,
-    progress: Progress | None,
-    *,
-    room: int = 0,
-) -> tuple[Snapshot, int]:
-    """The snapshot of these articles, sorted by id; vectors of texts that ``before`` has are taken from there.
-
-    Where no more than ``room`` articles of a large base have changed, it is that base and the changes.
-    """
-    base, wanted = before.base, {article.id: article for article in articles}
-    removed = frozenset(one.id for one in base.articles if not _is_same(wanted.get(one.id), one))
-    added = [one for one in articles if one.id not in base.row_of or one.id in removed]
-    if len(base.articles) > REBUILT_UP_TO and max(len(added), len(removed)) <= room:
-        if not added and not removed:
-            return Snapshot("new", base), 0
-        known = _known_vectors(base, removed)
-        segment, embedded = _segment(added, before.added, known, encoder, progress)
-        return Snapshot("new", base, removed, segment), embedded
-    known = _known_vectors(before.whole, before.whole.row_of)
-    segment, embedded = _segment(articles, None, known, encoder, progress)
-    return Snapshot("new", segment), embedded
-
-
-def _is_same(one: Article | None, other: Article) -> bool:
-    return one is other or one == other  # mostly the very same, and comparing fields takes time
-
-
-def _segment(
-    articles: Sequence[Article],
-    ready: Segment | None,
-    known: dict[str, FloatArray],
-    encoder: Encoder,
-    progress: Progress | None,
-) -> tuple[Segment, int]:
-    """The articles with their passages and vectors, and how many passages had to be embedded.
-
-    Articles that stand in ``ready`` just so are taken from there, and vectors of texts that are ``known``.
-    """
-    old = {article: row for row, article in enumerate(ready.articles)} if ready else {}
-    new = {article.id: split(article) for article in articles if article not in old}
-    texts = [
-        text
-        for article in articles
-        if article.id in new
-        for text in (article_text(article), *(passage_text(article, passage) for passage in new[article.id]))
-    ]
-    known |= _known_vectors(ready, ready.row_of) if ready and texts else {}
-    missing = [text for text in dict.fromkeys(texts) if text not in known]
-    known |= dict(zip(missing, encoder.encode(missing, progress=progress), strict=True))
-    passages: list[Passage] = []
-    own, parts = [], [np.empty((0, encoder.dimension), dtype=np.float32)]
-    for article in articles:
-        if article.id in new:
-            found = new[article.id]
-            own.append(known[article_text(article)])
-            parts += [known[passage_text(article, passage)][None] for passage in found]
-        else:
-            assert ready is not None  # or every article is new
-            numbers = ready.passages_of(old[article])
-            found = list(ready.passages[numbers])
-            own.append(ready.article_vectors[old[article]])
-            parts.append(ready.passage_vectors[numbers])
-        passages += found
-    vectors = np.array(own, dtype=np.float32).reshape(len(own), encoder.dimension)
-    segment = Segment(tuple(articles), tuple(passages), vectors, np.concatenate(parts))
-    of_passages = {passage_text(one, passage) for one in articles for passage in new.get(one.id, ())}
-    return segment, len(of_passages.intersection(missing))
-
-
-def _known_vectors(segment: Segment, article_ids: Iterable[str]) -> dict[str, FloatArray]:
-    """The vectors of these articles by the text that was embedded, so that a moved article or an unchanged passage
-    keeps its own."""
-    known: dict[str, FloatArray] = {}
-    for row in map(segment.row_of.__getitem__, article_ids):
-        article, numbers = segment.articles[row], segment.passages_of(row)
-        known[article_text(article)] = segment.article_vectors[row]
-        texts = (passage_text(article, passage) for passage in segment.passages[numbers])
-        known |= zip(texts, segment.passage_vectors[numbers], strict=True)
-    return known

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kb import Article, KnowledgeBase, SnapshotDamaged, knowledge, lexical, store, vectors
+from kb import Article, KnowledgeBase, SnapshotDamaged, knowledge, lexical, revision, store, vectors, views
 from kb.articles import MACRO
 from tests.unit.kb.doubles import WordEncoder
 from tests.unit.kb.test_store import run
@@ -36,7 +36,8 @@ def _large_is_small() -> Iterator[None]:
     """Every knowledge base counts as a large one; four changes are kept beside it, in cells from the tenth vector."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lexical, "REBUILT_UP_TO", 0)
-        patch.setattr(knowledge, "REBUILT_UP_TO", 0)
+        patch.setattr(revision, "REBUILT_UP_TO", 0)
+        patch.setattr(views, "REBUILT_UP_TO", 0)
         patch.setattr(knowledge, "ADDED_UP_TO", 4)
         yield
 
@@ -133,8 +134,8 @@ def test_base_is_made_anew_when_much_has_changed(tmp_path: Path) -> None:
 def test_writer_killed_at_any_step_of_a_change_leaves_a_whole_knowledge_base(tmp_path: Path, step: str) -> None:
     with_a_change(tmp_path)
     code = """
-        from kb import knowledge, lexical, store
-        lexical.REBUILT_UP_TO = knowledge.REBUILT_UP_TO = 0
+        from kb import lexical, revision, store, views
+        lexical.REBUILT_UP_TO = revision.REBUILT_UP_TO = views.REBUILT_UP_TO = 0
         folder, step = sys.argv[1:]
         name, _, nth = step.partition(" ")
         left = [int(nth or 1)]

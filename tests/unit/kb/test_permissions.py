@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kb import Abstention, AbstentionReason, Answer, Article, Bar, KnowledgeBase, store
-from kb.knowledge import _embedded
+from kb.revision import revised
 from tests.unit.kb.doubles import WordEncoder
 
 WORDS = st.sampled_from(("printer", "badge", "tunnel", "KES-2041", "headset", "mend", "turn", "press", "the", "red"))
@@ -19,7 +19,7 @@ ALLOWED = st.sets(st.sampled_from(AUDIENCES), min_size=1).map(lambda some: tuple
 
 def opened(articles: list[Article]) -> KnowledgeBase:
     encoder = WordEncoder()
-    snapshot, _ = _embedded(store.empty(encoder.dimension), articles, encoder, None)
+    snapshot, _ = revised(store.empty(encoder.dimension), articles, encoder, None)
     return KnowledgeBase(Path("nowhere"), encoder, snapshot)
 
 
