@@ -61,7 +61,7 @@ class KnowledgeBase:
         self._encoder = encoder
         self._lock = threading.Lock()
         self._fusion = load_fusion(folder)
-        self._state = self._state_of(snapshot)
+        self._state = self._state_of(snapshot, None)
         self._is_pinned = False
         self._gate = load_gate(folder, current_gate(folder))
 
@@ -134,7 +134,7 @@ class KnowledgeBase:
         marks = {part[:1]: part[1:] for part in made_with}
         opened._gate = load_gate(folder, marks.get("g", ""))
         opened._fusion = load_fusion(folder, marks["f"]) if "f" in marks else shipped_fusion()
-        opened._state = opened._state_of(stored)
+        opened._state = opened._state_of(stored, opened._state.views)
         opened._is_pinned = True
         return opened
 
@@ -145,7 +145,7 @@ class KnowledgeBase:
         if (gate := current_gate(self._folder)) != self._gate.name:
             with self._lock:
                 self._take_up(gate)
-                self._state = self._state_of(self._state.snapshot)
+                self._state = self._state_of(self._state.snapshot, self._state.views)
         name = store.current_name(self._folder)
         if name is None or name == self.snapshot:
             return False
@@ -214,7 +214,7 @@ class KnowledgeBase:
                 use_shipped(self._folder)
             drop_gate(self._folder)
             self._take_up("")
-            self._state = self._state_of(self._latest())
+            self._state = self._state_of(self._latest(), self._state.views)
         return tuning
 
     def search(
@@ -288,9 +288,11 @@ class KnowledgeBase:
         self._fusion = load_fusion(self._folder)
         self._gate = load_gate(self._folder, gate)
 
-    def _state_of(self, snapshot: Snapshot) -> State:
-        """The state of a snapshot, with its search over all articles made at once: the next question finds it ready."""
-        before = self._state.views if hasattr(self, "_state") else None
+    def _state_of(self, snapshot: Snapshot, before: Views | None) -> State:
+        """The state of a snapshot, with its search over all articles made at once: the next question finds it ready.
+
+        What searches the base ``before`` goes on where the base is the same.
+        """
         if before and before.base is snapshot.base and before.fusion == self._fusion:
             views = before
         else:
@@ -306,7 +308,7 @@ class KnowledgeBase:
         """What is in force on disk: another process may have published since. The caller holds ``_lock``."""
         if store.current_name(self._folder) not in (None, self.snapshot):
             stored = store.load(self._folder, self._encoder.fingerprint, self._state.snapshot)
-            self._state = self._state_of(stored) if stored else self._state
+            self._state = self._state_of(stored, self._state.views) if stored else self._state
         return self._state.snapshot
 
     def _publish(
@@ -324,7 +326,7 @@ class KnowledgeBase:
             return 0
         snapshot, embedded = revised(before, wanted, self._encoder, progress, room=room)
         # Made ready aside before it is in force.
-        state = self._state_of(snapshot)
+        state = self._state_of(snapshot, self._state.views)
         settings = {"longest_passage": LONGEST, "index": kind_for(snapshot.passage_count)}
         indexes = state.views.indexes()
         writers = dict(zip(store.INDEXES, [index.write for index in indexes], strict=True)) if indexes else {}
