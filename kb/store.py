@@ -102,11 +102,12 @@ class Snapshot:
         both += [(one.id, self.added, row) for row, one in enumerate(self.added.articles)]
         both.sort(key=lambda one: one[0])
         passages = [(segment, segment.passages_of(row)) for _, segment, row in both]
+        none = self.base.article_vectors[:0]
         return Segment(
             tuple(segment.articles[row] for _, segment, row in both),
             tuple(chain.from_iterable(segment.passages[numbers] for segment, numbers in passages)),
-            np.array([segment.article_vectors[row] for _, segment, row in both], dtype=np.float32),
-            np.concatenate([segment.passage_vectors[numbers] for segment, numbers in passages]),
+            np.concatenate([none, *(segment.article_vectors[row : row + 1] for _, segment, row in both)]),
+            np.concatenate([none, *(segment.passage_vectors[numbers] for segment, numbers in passages)]),
         )
 
     @cached_property

@@ -54,7 +54,7 @@ def with_a_change(folder: Path) -> KnowledgeBase:
     return base
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(PUTS, min_size=1, max_size=6, unique_by=lambda one: one.id), CHANGES, TEXTS)
 def test_changes_one_by_one_make_what_is_read_again_and_what_a_fresh_one_holds(
     tmp_path_factory: pytest.TempPathFactory, first: list[Article], changes: list[Article | str], query: str

@@ -15,7 +15,8 @@ def unit_rows(count: int, *, seed: int = 0) -> np.ndarray:
 
 def test_index_is_exact_while_small_and_in_cells_above() -> None:
     assert kind_for(50_000) == "Flat"
-    assert kind_for(1_000_000).startswith("IVF4000")
+    assert kind_for(100_000).startswith("IVF1264")
+    assert kind_for(1_000_000).startswith("IVF8000")
 
 
 @pytest.fixture(params=["exact", "in cells"])
