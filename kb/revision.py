@@ -12,6 +12,10 @@ from kb.embedding import Encoder
 from kb.lexical import REBUILT_UP_TO
 from kb.store import Segment, Snapshot
 
+# More changes beside a base than this share of its articles would show in BM25, which goes on counting what was removed:
+# after 1,000 of 50,000 replaced a score is off by .1 % (median; 3 % at most), after 1,000 of 2,000 by 1 % (12 %).
+MOST_CHANGED = 0.02
+
 
 def revised(
     before: Snapshot,
@@ -23,11 +27,12 @@ def revised(
 ) -> tuple[Snapshot, int]:
     """The snapshot of these articles, sorted by id; vectors of texts that ``before`` has are taken from there.
 
-    Where no more than ``room`` articles of a large base have changed, it is that base and the changes.
+    Where no more than ``room`` articles of a large base have changed, and few of all, it is that base and the changes.
     """
     base, wanted = before.base, {article.id: article for article in articles}
     removed = frozenset(one.id for one in base.articles if not _is_same(wanted.get(one.id), one))
     added = [one for one in articles if one.id not in base.row_of or one.id in removed]
+    room = min(room, int(MOST_CHANGED * len(base.articles)))
     if len(base.articles) > REBUILT_UP_TO and max(len(added), len(removed)) <= room:
         if not added and not removed:
             return Snapshot("new", base), 0

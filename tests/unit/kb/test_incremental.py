@@ -38,6 +38,7 @@ def _large_is_small() -> Iterator[None]:
         patch.setattr(lexical, "REBUILT_UP_TO", 0)
         patch.setattr(revision, "REBUILT_UP_TO", 0)
         patch.setattr(views, "REBUILT_UP_TO", 0)
+        patch.setattr(revision, "MOST_CHANGED", 4.0)
         patch.setattr(knowledge, "ADDED_UP_TO", 4)
         yield
 
@@ -136,6 +137,7 @@ def test_writer_killed_at_any_step_of_a_change_leaves_a_whole_knowledge_base(tmp
     code = """
         from kb import lexical, revision, store, views
         lexical.REBUILT_UP_TO = revision.REBUILT_UP_TO = views.REBUILT_UP_TO = 0
+        revision.MOST_CHANGED = 4.0
         folder, step = sys.argv[1:]
         name, _, nth = step.partition(" ")
         left = [int(nth or 1)]
@@ -157,6 +159,18 @@ def test_writer_killed_at_any_step_of_a_change_leaves_a_whole_knowledge_base(tmp
     left.put(article("next"))
     assert "next" in [one.id for one in KnowledgeBase.open(tmp_path, WordEncoder()).articles()]
     assert not list(tmp_path.glob("snapshots/.new-*"))
+
+
+def test_base_is_made_anew_when_a_small_share_of_it_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = KnowledgeBase.open(tmp_path, WordEncoder())
+    base.put(article("1"))
+    monkeypatch.setattr(revision, "MOST_CHANGED", 0.5)
+    base.put(article("2"))
+    assert not (tmp_path / "snapshots" / base.snapshot / store.REMOVED).exists()
+    base.put(article("3"))
+    assert (tmp_path / "snapshots" / base.snapshot / store.REMOVED).exists()
 
 
 def test_article_changed_back_leaves_no_change(tmp_path: Path) -> None:
