@@ -12,7 +12,7 @@ from kb.embedding import Encoder
 from kb.lexical import REBUILT_UP_TO
 from kb.store import Segment, Snapshot
 
-# More changes beside a base than this share of its articles would show in BM25, which goes on counting what was removed:
+# More changes beside a base than this share of its articles would show in BM25, which still counts what was removed:
 # after 1,000 of 50,000 replaced a score is off by .1 % (median; 3 % at most), after 1,000 of 2,000 by 1 % (12 %).
 MOST_CHANGED = 0.02
 
