@@ -132,7 +132,12 @@ def test_base_is_made_anew_when_much_has_changed(tmp_path: Path) -> None:
     ["mkdtemp", "_linked", "_write_changes", "_write_articles", "_sync_to_disk", "os.replace 1", "os.replace 2",
      "_forget_old"],
 )  # fmt: skip
-def test_writer_killed_at_any_step_of_a_change_leaves_a_whole_knowledge_base(tmp_path: Path, step: str) -> None:
+def test_writer_killed_at_any_step_of_a_change_leaves_a_whole_knowledge_base(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    tmp_path = tmp_path_factory.mktemp("kb")
+    # Who is killed leaves what he had in the folder for temporary files.
+    monkeypatch.setenv("TMPDIR", str(tmp_path_factory.mktemp("left")))
     with_a_change(tmp_path)
     code = """
         from kb import lexical, revision, store, views
