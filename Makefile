@@ -3,9 +3,9 @@ BIN := $(VENV)/bin
 # More arguments, for example: make test ARGS="-k policy"
 ARGS ?=
 
-.PHONY: help setup run test check bench clean
+.PHONY: help setup run test test-peers check bench clean
 help: ## Show what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Install everything into .venv (repeating it does nothing)
 	@scripts/setup
@@ -22,6 +22,10 @@ run: setup ## Train on the sample desk, triage its inbox before your eyes, serve
 test: setup ## Run all tests
 	@$(BIN)/pytest $(ARGS) || [ $$? -eq 5 ]
 
+test-peers: setup ## Install real ticketing systems, mail and chat servers, and test the channels on them
+	@tests/peers/install
+	@$(BIN)/pytest tests/peers $(ARGS)
+
 check: setup ## Format, lint, types, contracts and tests
 	@scripts/check $(ARGS)
 
@@ -31,6 +35,6 @@ bench: setup ## Say which benchmarks there are
 	done
 
 clean: ## Remove what setup, run and check have made
-	rm -rf $(VENV) .venv.lock .triage build *.egg-info .coverage .hypothesis \
+	rm -rf $(VENV) .venv.lock .triage .peers build *.egg-info .coverage .hypothesis \
 		.pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find kb triage tests bench -name __pycache__ -prune -exec rm -rf {} +

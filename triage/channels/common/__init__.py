@@ -1,0 +1,1 @@
+"""What do all channels share? Values, configuration, verification, calls over HTTP, and the way of a result."""

@@ -1,0 +1,141 @@
+"""How is another system called over HTTP so that it can neither hold us up nor fool us?"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+
+import httpx
+
+from triage import __version__
+from triage.channels.common.values import DeliveryFailed
+
+# No answer that we read is longer; an error page that is longer says nothing more.
+MOST_BYTES = 2_000_000
+# A system may ask to be left alone for so long; more is taken for a mistake.
+MOST_WAIT_S = 6 * 3600.0
+# The request itself is wrong, so the same again will fail again.
+HOPELESS = {400, 404, 405, 406, 410, 413, 414, 415, 422, 501}
+# It is ours to read again and to try again, the system as such is well.
+CROSSED = {HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED, HTTPStatus.TOO_EARLY}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A 2xx answer: its body, and the validator for If-Match where it gave one."""
+
+    status: int
+    body: bytes
+    etag: str | None
+
+    def json(self) -> object:
+        """The body's value; a page for people instead of JSON is a failure of the system, whatever its status."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            raise DeliveryFailed(f"It answered {self.status} with something that is not JSON.", faulty=True) from error
+
+
+class Caller:
+    """Calls one system; redirects are not followed, so that secrets go nowhere else."""
+
+    def __init__(
+        self,
+        base: str,
+        *,
+        timeout_s: float,
+        auth: tuple[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._timeout_s = timeout_s
+        self._client = httpx.Client(
+            base_url=base,
+            auth=auth,
+            headers={"User-Agent": f"triage/{__version__}", **(headers or {})},
+            timeout=timeout_s,
+            follow_redirects=False,
+        )
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """The answer where it is 2xx; raises ``DeliveryFailed`` that says whether to try again, and when."""
+        deadline = time.monotonic() + self._timeout_s
+        try:
+            with self._client.stream(method, path, content=content, headers=headers, params=query) as response:
+                body = self._read(response, deadline)
+        except httpx.TimeoutException as error:
+            raise self._too_slow() from error
+        except (httpx.TransportError, httpx.DecodingError, httpx.InvalidURL) as error:
+            raise DeliveryFailed(f"It cannot be reached: {type(error).__name__}.", faulty=True) from error
+        if not response.is_success:
+            raise failure(response.status_code, response.headers, datetime.now(UTC))
+        return Reply(response.status_code, body, response.headers.get("etag"))
+
+    def send_json(self, method: str, path: str, value: object, *, headers: Mapping[str, str] | None = None) -> Reply:
+        """Call with a JSON body."""
+        content = json.dumps(value).encode()
+        return self.call(method, path, content=content, headers={"Content-Type": "application/json", **(headers or {})})
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _read(self, response: httpx.Response, deadline: float) -> bytes:
+        body = bytearray()
+        for chunk in response.iter_bytes(65_536):
+            body += chunk
+            if len(body) > MOST_BYTES:
+                raise DeliveryFailed(f"Its answer is longer than {MOST_BYTES:,} bytes.", faulty=True)
+            # A time-out of httpx is one of each read, which an answer that trickles in never reaches.
+            if time.monotonic() > deadline:
+                raise self._too_slow()
+        return bytes(body)
+
+    def _too_slow(self) -> DeliveryFailed:
+        return DeliveryFailed(f"It did not answer within {self._timeout_s:g} s.", faulty=True)
+
+
+def failure(status: int, headers: Mapping[str, str], now: datetime) -> DeliveryFailed:
+    """What an answer that is not 2xx means for the delivery and for its channel."""
+    said = f"It answered {status} {_phrase(status)}".rstrip() + "."
+    if status in HOPELESS:
+        return DeliveryFailed(said, retryable=False)
+    wait_s = retry_after_s(headers.get("retry-after", ""), now)
+    if status in CROSSED or status == HTTPStatus.TOO_MANY_REQUESTS:
+        return DeliveryFailed(said, wait_s=wait_s)
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        said += " Check the credentials and what they allow."
+    return DeliveryFailed(said, faulty=True, wait_s=wait_s)
+
+
+def retry_after_s(value: str, now: datetime) -> float | None:
+    """Seconds to wait by a Retry-After header (RFC 9110, section 10.2.3): a number or a date; None where it is none."""
+    value = value.strip()
+    if re.fullmatch(r"[0-9]{1,12}", value):
+        return min(float(value), MOST_WAIT_S)
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return min(max((moment - now).total_seconds(), 0.0), MOST_WAIT_S)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""

@@ -1,0 +1,124 @@
+"""What must a ticketing system's module be able to do? One implementation per system; the frame does the rest."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from sqlalchemy.orm import Session, sessionmaker
+
+from triage.channels.common.tables import PolicyTable, SendingTable
+from triage.channels.common.values import Finding, Outgoing, Received, RemoteTicket, Webhook
+from triage.channels.common.verify import Verifier
+from triage.desk import Desk
+from triage.intake import JobQueue
+
+
+class System(Protocol):
+    """A system with tickets of its own, called over its API. Every method may raise ``DeliveryFailed`` or ``Gone``.
+
+    Fields and their values are ours on this side; the module translates by its table.
+    """
+
+    def read(self, remote_id: str) -> RemoteTicket:
+        """The ticket as it stands now, with its messages."""
+
+    def set_fields(self, ticket: RemoteTicket, values: Mapping[str, str]) -> None:
+        """Set fields under optimistic locking; raises ``DeliveryFailed`` where it was changed since it was read.
+
+        The frame reads the ticket again afterwards and compares, for some systems answer 200 to what they refuse.
+        """
+
+    def post(self, ticket: RemoteTicket, text: str, *, public: bool) -> str:
+        """Add a message (an internal note, or a reply to the requester); returns the system's id of it, or ``""``."""
+
+    def changed_since(self, cursor: str | None, since: datetime) -> Iterator[Page]:
+        """Tickets changed after the cursor (or after ``since`` where there is none), oldest change first, in pages."""
+
+    def check(self) -> Iterator[Finding]:
+        """Credentials, permissions, field names and values, and a round trip, each in words."""
+
+    def close(self) -> None:
+        """Close the connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The ids of changed tickets, and where to go on from after them.
+
+    The cursor is what the system understands; asking with it again may name tickets again, never skip one.
+    """
+
+    remote_ids: tuple[str, ...]
+    cursor: str
+    total: int | None = None
+
+
+class Steps(Protocol):
+    """Writes down that a step of a delivery is finished, at once, so that no repeat does it again."""
+
+    def __call__(self, step: str, reference: str = "") -> None:
+        """``reference`` is what the system calls what was made."""
+
+
+Send = Callable[[Outgoing, Steps], str]
+Listen = Callable[[threading.Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class WebAnswer:
+    """What is answered to a webhook at once, where the sender wants more than 2xx."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a channel may use of the desk.
+
+    ``take`` stores what came in and queues the work on it in one transaction, then returns; False where the key of
+    that channel came before. It is the only way in for tickets, so that nothing is lost or taken twice.
+    """
+
+    sessions: sessionmaker[Session]
+    jobs: JobQueue
+    desk: Desk
+    take: Callable[[str, Received], bool]
+    mask_stored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """An open channel: its name in ``channels.toml``, its kind, and what it can do. What it cannot do is None.
+
+    In: ``verifier`` and ``parse`` for webhooks (``parse`` raises ``BadInput`` for what is malformed), ``dispatch``
+    for one that speaks its own protocol over HTTP and verifies by itself, ``listen`` for one that holds a connection
+    until the event is set (one worker of all does so; it is called again, with growing pauses, after it raises).
+    Out: ``system`` for one with tickets of its own, else ``send``, which returns what happened in words.
+    ``subscribed`` are the events that are sent of every ticket, whatever its source.
+    """
+
+    name: str
+    kind: str
+    policy: PolicyTable = field(default_factory=PolicyTable)
+    sending: SendingTable = field(default_factory=SendingTable)
+    verifier: Verifier | None = None
+    parse: Callable[[Webhook], Received] | None = None
+    dispatch: Callable[[Webhook], WebAnswer] | None = None
+    listen: Listen | None = None
+    system: System | None = None
+    poll_every_s: float | None = None
+    send: Send | None = None
+    check: Callable[[], Iterator[Finding]] | None = None
+    subscribed: frozenset[str] = frozenset()
+    close: Callable[[], None] = lambda: None
+
+    @property
+    def sends(self) -> bool:
+        """Whether results of its own tickets are sent to it."""
+        return self.system is not None or (self.send is not None and not self.subscribed)
