@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from kb import Encoder, KnowledgeBase, Reranker, load_encoder, load_reranker, prepare_encoder
+from triage.channels.common.system import Services
+from triage.channels.inbox import take
+from triage.channels.registry import NO_CHANNELS, Channels, open_channels
 from triage.db.engine import open_engine
 from triage.db.upgrade import check_database
 from triage.desk import Desk
 from triage.errors import Misconfigured
 from triage.history import History
+from triage.jobs import Jobs
 from triage.reword import Endpoint, Reworder
 from triage.settings import SQLITE_FILE, Settings
-from triage.worker import Jobs, Worker
+from triage.worker import Worker
 
 Progress = Callable[[int, int], None]
 
@@ -31,6 +36,7 @@ class App:
     sessions: sessionmaker[Session]
     desk: Desk
     jobs: Jobs
+    channels: Channels
 
     def worker(self) -> Worker:
         """A worker on this application's database and desk; the caller starts and closes it."""
@@ -38,6 +44,8 @@ class App:
             self.engine,
             self.sessions,
             self.desk,
+            self.channels,
+            mask_stored=self.settings.mask_stored,
             side_by_side=self.settings.workers,
             poll_interval_s=self.settings.poll_interval_s,
             heartbeat_s=self.settings.heartbeat_s,
@@ -116,19 +124,26 @@ def open_desk_with_history(settings: Settings) -> Iterator[Desk]:
         yield desk
 
 
+def services(settings: Settings, sessions: sessionmaker[Session], desk: Desk, jobs: Jobs) -> Services:
+    """What channels may use of the desk."""
+    return Services(sessions, jobs, desk, partial(take, sessions, jobs), mask_stored=settings.mask_stored)
+
+
 @contextmanager
 def open_app(settings: Settings) -> Iterator[App]:
     """The whole application; closes what it opened."""
     with open_database(settings) as (engine, sessions):
         jobs = Jobs(engine)
-        history = None
+        history, channels = None, NO_CHANNELS
         try:
             desk = open_desk(settings, sessions)
             history = desk.history
             if history:
                 history.follow()  # a long history takes seconds, so it begins before the first ticket is there
-            yield App(settings, engine, sessions, desk, jobs)
+            channels = open_channels(settings.channels_file, services=services(settings, sessions, desk, jobs))
+            yield App(settings, engine, sessions, desk, jobs, channels)
         finally:
+            channels.close()
             if history:
                 history.close()
             jobs.close()

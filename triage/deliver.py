@@ -1,31 +1,87 @@
-"""How does a result reach the channel that its ticket came from?"""
+"""How does a result reach the channel that its ticket came from, and those who want to know?"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from triage.db.tables import DeliveryRow
+from triage.intake import JobQueue
 from triage.tickets.ids import new_id
-from triage.tickets.model import DeliveryState
+from triage.tickets.model import DeliveryState, IncomingTicket
+
+RESULT, DECISION_MADE, ANSWER_GIVEN = "result", "decision.made", "answer.given"
+CHANNEL = "channel:"  # begins the source of tickets that a channel brought
 
 
-def deliver(session: Session, run_id: str, channel: str, now: datetime) -> DeliveryRow:
-    """Put the result of a run at its channel's disposal, in the caller's transaction.
+@dataclass(frozen=True, slots=True)
+class Outlets:
+    """Where results are sent, and by which queue.
 
-    The channels there are so far (REST and the CLI) fetch their results themselves, so a result has arrived as
-    soon as it can be read; a channel that must be called gets its delivery as ``PENDING`` and a job of its own.
+    ``pushed`` are the channels whose own tickets' results are sent to them; ``subscribers`` the events that others
+    are told of every ticket; ``audiences`` by source whose articles may be quoted, where that is not the usual.
     """
-    row = DeliveryRow(
+
+    jobs: JobQueue | None = None
+    pushed: frozenset[str] = frozenset()
+    subscribers: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    audiences: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+NO_OUTLETS = Outlets()
+
+
+def deliver(
+    session: Session, run_id: str, ticket: IncomingTicket, answered: bool, now: datetime, outlets: Outlets
+) -> None:
+    """Put the result of a run on its way, in the caller's transaction.
+
+    Callers of REST and the CLI fetch their results themselves, so for them a result has arrived as soon as it can be
+    read; a channel that must be called gets a pending delivery and a job of its own.
+    """
+    name = ticket.source.removeprefix(CHANNEL) if ticket.source.startswith(CHANNEL) else None
+    if name in outlets.pushed and name is not None:
+        _send(session, outlets, run_id, name, RESULT, now)
+    else:
+        says = "The sender reads the result from GET /v1/tickets/{id}."
+        if name is not None:
+            says = "The channel only brings tickets in; the result is read from GET /v1/tickets/{id}."
+        row = new_delivery(run_id, name or ticket.channel, RESULT, now)
+        row.state, row.detail, row.attempts, row.delivered_at = DeliveryState.DELIVERED.value, says, 1, now
+        session.add(row)
+    happened = {DECISION_MADE, ANSWER_GIVEN} if answered else {DECISION_MADE}
+    for subscriber, events in outlets.subscribers.items():
+        for event in sorted(events & happened):
+            _send(session, outlets, run_id, subscriber, event, now)
+
+
+def _send(session: Session, outlets: Outlets, run_id: str, channel: str, event: str, now: datetime) -> None:
+    enqueue(session, outlets.jobs, new_delivery(run_id, channel, event, now))
+
+
+def enqueue(session: Session, jobs: JobQueue | None, row: DeliveryRow) -> None:
+    """Store a pending delivery and queue its first try, in the caller's transaction."""
+    assert jobs is not None, "a delivery that is sent needs a queue"
+    session.add(row)
+    session.flush()
+    jobs.enqueue_delivery(session, row.channel, row.id, row.jobs)
+
+
+def new_delivery(run_id: str, channel: str, event: str, now: datetime, *, about: str = "") -> DeliveryRow:
+    """A delivery that waits to be sent."""
+    return DeliveryRow(
         id=new_id(),
         run_id=run_id,
         channel=channel,
-        state=DeliveryState.DELIVERED.value,
-        attempts=1,
-        detail="The sender reads the result from GET /v1/tickets/{id}.",
+        event=event,
+        about=about,
+        state=DeliveryState.PENDING.value,
+        attempts=0,
+        jobs=1,
+        detail="",
+        done={},
         created_at=now,
-        delivered_at=now,
     )
-    session.add(row)
-    return row

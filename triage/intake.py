@@ -32,6 +32,14 @@ class JobQueue(Protocol):
     def enqueue_triage(self, session: Session, ticket_id: str, number: int) -> None:
         """Queue pass ``number`` of the ticket; the same pair is queued once."""
 
+    def enqueue_delivery(
+        self, session: Session, channel: str, delivery_id: str, number: int, *, delay_s: float = 0
+    ) -> None:
+        """Queue try ``number`` of the delivery, not before ``delay_s`` seconds; the same pair is queued once."""
+
+    def enqueue_received(self, session: Session, received_id: str, number: int, *, delay_s: float = 0) -> None:
+        """Queue try ``number`` to work on what came in; the same pair is queued once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from kb import Answer
 from triage import __version__
 from triage.answer import answer
-from triage.deliver import deliver
+from triage.deliver import NO_OUTLETS, Outlets, deliver
 from triage.desk import Desk, Loaded
 from triage.intake import Acceptance, JobQueue, accept
 from triage.macros import suggest_macros
@@ -94,6 +94,7 @@ def assess(
             policy_digest=loaded.policy.digest,
             code_version=__version__,
             code_digest=code_digest(),
+            audiences=loaded.audiences,
         ),
         seconds=time.perf_counter() - began,
         duplicate_of=duplicate_of,
@@ -115,7 +116,9 @@ def reworded(assessment: Assessment, ticket: IncomingTicket, reworder: Reworder 
     return replace(assessment, rewording=rewording, seconds=seconds)
 
 
-def process(sessions: sessionmaker[Session], desk: Desk, ticket_id: str, number: int) -> bool:
+def process(
+    sessions: sessionmaker[Session], desk: Desk, ticket_id: str, number: int, outlets: Outlets = NO_OUTLETS
+) -> bool:
     """Take the ticket through pass ``number`` of its journey; False where that pass was made before.
 
     All it leaves behind is written in one transaction, so a worker may die at any moment and another may
@@ -128,6 +131,7 @@ def process(sessions: sessionmaker[Session], desk: Desk, ticket_id: str, number:
         ticket, settled = store.as_incoming(row), store.settled(row)
         earlier = open_tickets_before(session, row, days=desk.duplicate_days)
     loaded = desk.current()
+    loaded = replace(loaded, audiences=outlets.audiences.get(ticket.source, loaded.audiences))
     original = original_of(ticket, earlier, loaded.encoder)
     assessment = assess(ticket, loaded, settled, ticket_id=ticket_id, duplicate_of=original)
     # Before the transaction: nothing may be locked while somebody else's server thinks.
@@ -137,7 +141,7 @@ def process(sessions: sessionmaker[Session], desk: Desk, ticket_id: str, number:
         with sessions.begin() as session:
             keep_policy(session, loaded.policy.digest, loaded.policy.text, now)
             run_id = record_run(session, ticket_id, number, assessment, now)
-            deliver(session, run_id, ticket.channel, now)
+            deliver(session, run_id, ticket, isinstance(assessment.answer, Answer), now, outlets)
             store.mark(session, ticket_id, TicketState.TRIAGED)
             store.link(session, ticket_id, original)
     except IntegrityError:

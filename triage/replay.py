@@ -45,7 +45,7 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Where the parts of a past decision are looked for."""
+    """Where the parts of a past decision are looked for; the audiences are for passes that kept none."""
 
     encoder: Encoder
     models: Path
@@ -99,7 +99,8 @@ def _load(session: Session, run: RunRow, parts: Parts) -> tuple[Loaded | None, t
     clearance = clear_all(classifier, policy)
     described = tuple(describe_fields(policy, parts.encoder).values())
     bar = bar_for(knowledge.gate, policy.answers)
-    loaded = Loaded(parts.encoder, knowledge, classifier, policy, clearance, parts.audiences, bar, described)
+    audiences = parts.audiences if run.audiences is None else tuple(run.audiences)
+    loaded = Loaded(parts.encoder, knowledge, classifier, policy, clearance, audiences, bar, described)
     return loaded, tuple(changed)
 
 

@@ -175,6 +175,11 @@ class Settings(BaseSettings):
         return self.macros or self.home / "macros.yaml"
 
     @property
+    def channels_file(self) -> Path:
+        """Where the channels are set up; a missing file means none."""
+        return self.home / "channels.toml"
+
+    @property
     def policy_file(self) -> Path:
         """Where the route policy lies; a missing file means the defaults."""
         return self.home / "policy.toml"

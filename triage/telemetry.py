@@ -17,6 +17,14 @@ from triage.privacy import mask
 TICKETS_ACCEPTED = Counter("triage_tickets_accepted", "Tickets stored and queued.", ["channel"])
 TICKETS_TRIAGED = Counter("triage_tickets_triaged", "Tickets taken through the whole journey.")
 TICKETS_FAILED = Counter("triage_tickets_failed", "Tickets whose job gave up.")
+RECEIVED = Counter("triage_received", "Messages that channels brought, by what became of them.", ["channel", "state"])
+WEBHOOK_SECONDS = Histogram(
+    "triage_webhook_seconds",
+    "Seconds to verify and store a webhook.",
+    ["channel"],
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 3),
+)
+DELIVERIES = Counter("triage_deliveries", "Tries to deliver a result, by how they ended.", ["channel", "outcome"])
 ASSESSMENT_SECONDS = Histogram(
     "triage_assessment_seconds",
     "Seconds to read, route and answer one ticket.",

@@ -6,101 +6,31 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 
 import structlog
-from dbos import DBOS, DBOSClient, DBOSConfiguredInstance, DBOSPortableJSONSerializer
-from dbos import error as dbos_error
+from dbos import DBOS, DBOSPortableJSONSerializer
 from sqlalchemy import Engine, delete, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-from triage import telemetry
+from triage.channels.attendant import Attendant
+from triage.channels.common.tables import SendingTable
+from triage.channels.registry import NO_CHANNELS, Channels
 from triage.db.tables import WorkerRow
 from triage.desk import Desk
-from triage.errors import TriageError
-from triage.pipeline import process
-from triage.tickets import store
-from triage.tickets.model import TicketState
+from triage.jobs import APPLICATION, INBOX, JOURNEY_VERSION, QUEUE, Jobs, Journey, queue_of
+from triage.rescue import rescue
 
-QUEUE = "triage"
-APPLICATION = "triage"
-INSTANCE = "journey"
-# DBOS hands a job only to workers of the version that it was queued for. Raise this when the steps of
-# `Journey.triage` change, so that half-finished jobs end on the code that began them.
-JOURNEY_VERSION = "1"
-ATTEMPTS = 3
 # A worker is taken for dead after this many missed signs of life. Taking over from one that was only slow
 # does no harm: a pass over a ticket is recorded once.
 MISSED_BEATS = 5
+RESCUE_EVERY_S = 60.0
 
 log = structlog.get_logger(__name__)
-
-
-class Jobs:
-    """Queues jobs in the transaction of the caller."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._client = DBOSClient(
-            system_database_engine=engine,
-            serializer=DBOSPortableJSONSerializer(),
-            application_name=APPLICATION,
-        )
-
-    def enqueue_triage(self, session: Session, ticket_id: str, number: int) -> None:
-        """Queue pass ``number`` of the ticket; the same pair is queued once."""
-        self._client.enqueue_in_transaction(
-            session,
-            {
-                "queue_name": QUEUE,
-                "workflow_name": Journey.triage.__qualname__,
-                "class_name": Journey.__qualname__,
-                "instance_name": INSTANCE,
-                "workflow_id": f"triage-{ticket_id}-{number}",
-                "app_version": JOURNEY_VERSION,
-            },
-            ticket_id,
-            number,
-        )
-
-    def close(self) -> None:
-        """Let go of the client's threads; the engine stays open."""
-        self._client.destroy()
-
-
-@DBOS.dbos_class()
-class Journey(DBOSConfiguredInstance):
-    """The durable job of one ticket."""
-
-    def __init__(self, sessions: sessionmaker[Session], desk: Desk) -> None:
-        super().__init__(INSTANCE)
-        self._sessions = sessions
-        self._desk = desk
-
-    @DBOS.workflow()
-    def triage(self, ticket_id: str, number: int) -> None:
-        """Take a ticket through its journey; one that fails for good says so and can be retried."""
-        try:
-            self._process(ticket_id, number)
-        except Exception as error:  # noqa: BLE001  # the edge of the job: nothing may get lost in silence
-            self._give_up(ticket_id, error)
-
-    @DBOS.step(retries_allowed=True, max_attempts=ATTEMPTS, interval_seconds=0.5, backoff_rate=2)
-    def _process(self, ticket_id: str, number: int) -> None:
-        if process(self._sessions, self._desk, ticket_id, number):
-            telemetry.TICKETS_TRIAGED.inc()
-
-    def _give_up(self, ticket_id: str, error: Exception) -> None:
-        # DBOS wraps what a step raised, once for each attempt.
-        cause = error.errors[-1] if isinstance(error, dbos_error.DBOSMaxStepRetriesExceeded) and error.errors else error
-        known = isinstance(cause, TriageError)
-        reason = str(cause) if known else f"Unexpected {type(cause).__name__}: see the worker's log."
-        log.error("ticket failed", ticket=ticket_id, reason=reason, exc_info=None if known else cause)
-        with self._sessions.begin() as session:
-            store.mark(session, ticket_id, TicketState.FAILED, reason)
-        telemetry.TICKETS_FAILED.inc()
 
 
 class Worker:
@@ -111,7 +41,9 @@ class Worker:
         engine: Engine,
         sessions: sessionmaker[Session],
         desk: Desk,
+        channels: Channels = NO_CHANNELS,
         *,
+        mask_stored: bool = False,
         side_by_side: int = 2,
         poll_interval_s: float = 0.1,
         heartbeat_s: float = 2.0,
@@ -120,6 +52,10 @@ class Worker:
         self._engine = engine
         self._sessions = sessions
         self._desk = desk
+        self._channels = channels
+        self._mask_stored = mask_stored
+        self._jobs = Jobs(engine)
+        self._attendant = Attendant(sessions, self._jobs, channels, self.executor_id)
         self._side_by_side = side_by_side
         self._poll_interval_s = poll_interval_s
         self._heartbeat_s = heartbeat_s
@@ -143,32 +79,60 @@ class Worker:
                 "log_level": "WARNING",
             }
         )
-        Journey(self._sessions, self._desk)
-        DBOS.listen_queues([QUEUE])
+        Journey(self._sessions, self._desk, self._channels, self._jobs, mask_stored=self._mask_stored)
+        DBOS.listen_queues([QUEUE, INBOX, *(queue_of(name) for name in self._queued_channels())])
         DBOS.launch()
+        self._register(QUEUE, worker_concurrency=self._side_by_side)
+        self._register(INBOX, worker_concurrency=self._side_by_side)
+        for name in self._queued_channels():
+            channel = self._channels.open.get(name)
+            sending = channel.sending if channel else SendingTable()
+            self._register(queue_of(name), concurrency=sending.at_once, per_minute=sending.per_minute)
+        self._pulse.start()
+        self._attendant.start()
+        log.info("worker started", worker=self.executor_id, side_by_side=self._side_by_side)
+
+    def _register(
+        self,
+        queue: str,
+        *,
+        worker_concurrency: int | None = None,
+        concurrency: int | None = None,
+        per_minute: int | None = None,
+    ) -> None:
         DBOS.register_queue(
-            QUEUE,
-            worker_concurrency=self._side_by_side,
+            queue,
+            worker_concurrency=worker_concurrency,
+            global_concurrency=concurrency,
+            limiter=None if per_minute is None else {"limit": per_minute, "period": 60.0},
             polling_interval_sec=self._poll_interval_s,
             on_conflict="always_update",
         )
-        self._pulse.start()
-        log.info("worker started", worker=self.executor_id, side_by_side=self._side_by_side)
+
+    def _queued_channels(self) -> list[str]:
+        """The open channels, and the broken ones too: what waits for those is given up with the reason."""
+        return sorted({*self._channels.open, *self._channels.broken})
 
     def close(self, *, patience_s: int = 5) -> None:
         """Finish the jobs in hand, for at most ``patience_s`` seconds, and sign off."""
         self._stopping.set()
+        self._attendant.close()
         self._pulse.join(timeout=self._heartbeat_s + 1)
         DBOS.destroy(workflow_completion_timeout_sec=patience_s)
         with self._sessions.begin() as session:
             session.execute(delete(WorkerRow).where(WorkerRow.executor_id == self.executor_id))
+        self._jobs.close()
         log.info("worker stopped", worker=self.executor_id)
 
     def _beat_until_stopped(self) -> None:
+        rescued_at = time.monotonic()
         while not self._stopping.wait(self._heartbeat_s):
             try:
                 self._beat()
                 self._take_over()
+                if time.monotonic() - rescued_at > RESCUE_EVERY_S:
+                    rescue(self._sessions, self._jobs)
+                    rescued_at = time.monotonic()
             except SQLAlchemyError as error:
                 # The database is away or busy; the next beat tries again, and until then others may take over.
                 log.warning("heartbeat missed", worker=self.executor_id, error=str(error))
@@ -188,8 +152,9 @@ class Worker:
         if not dead:
             return
         jobs = DBOS.list_workflows(executor_id=list(dead), status="PENDING", load_input=False, load_output=False)
-        if jobs:
-            DBOS.resume_workflows([job.workflow_id for job in jobs], queue_name=QUEUE)
+        for queue in {job.queue_name or QUEUE for job in jobs}:
+            its_own = [job.workflow_id for job in jobs if (job.queue_name or QUEUE) == queue]
+            DBOS.resume_workflows(its_own, queue_name=queue)
         # Forgotten last: a takeover that is itself cut short is begun again by the next worker.
         with self._sessions.begin() as session:
             session.execute(delete(WorkerRow).where(WorkerRow.executor_id.in_(dead)))

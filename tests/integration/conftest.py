@@ -10,18 +10,12 @@ import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
 from kb import KnowledgeBase
+from tests.doubles import NoJobs
 from tests.factories import incoming
 from tests.unit.kb.doubles import WordEncoder
 from triage.desk import Desk
 from triage.history import History
 from triage.pipeline import accept, process
-
-
-class NoJobs:
-    """Nobody takes the jobs: the test does."""
-
-    def enqueue_triage(self, session: Session, ticket_id: str, number: int) -> None:
-        pass
 
 
 @dataclass

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from kb import Encoder, KnowledgeBase
 from tests.conftest import DESK
+from tests.doubles import NoJobs
 from tests.factories import incoming
 from triage.app import open_desk
 from triage.desk import Desk
@@ -20,13 +21,6 @@ from triage.tickets.views import Json, masked_view, story_view
 
 ANA = "Ana Müller <ana.mueller@example.com>"
 ONE = "- {id: one, title: VPN drops, text: 'Hello {{ticket.requester.first_name}}, your VPN ticket is {{ticket.id}}.'}"
-
-
-class NoJobs:
-    """A queue that nobody works off."""
-
-    def enqueue_triage(self, session: Session, ticket_id: str, number: int) -> None:
-        pass
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from kb import Encoder, KnowledgeBase
 from tests.conftest import DESK
+from tests.doubles import NoJobs
 from tests.factories import incoming
 from triage.desk import Desk
 from triage.errors import NotFound
@@ -16,11 +17,6 @@ from triage.pipeline import accept, process
 from triage.replay import Parts, replay
 from triage.tickets import store
 from triage.tickets.model import Correction
-
-
-class _NoJobs:
-    def enqueue_triage(self, session: Session, ticket_id: str, number: int) -> None:
-        """Nobody takes the job: the test does."""
 
 
 @pytest.fixture
@@ -38,7 +34,7 @@ def parts(home: Path, encoder: Encoder) -> Parts:
 def ticket_id(sessions: sessionmaker[Session], desk: Desk) -> Iterator[str]:
     text = "Adding the printer fails with 0x0000011b – “Zugriff verweigert” 🖨"
     with sessions.begin() as session:
-        accepted = accept(session, _NoJobs(), incoming(text, subject="Printer", requester="ana@fennvale.example"))
+        accepted = accept(session, NoJobs(), incoming(text, subject="Printer", requester="ana@fennvale.example"))
     assert process(sessions, desk, accepted.ticket_id, 1)
     yield accepted.ticket_id
 

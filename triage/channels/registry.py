@@ -14,8 +14,10 @@ import structlog
 from pydantic import BaseModel, ValidationError
 
 from triage.channels.common.system import Channel, Services
-from triage.channels.common.tables import Environment
+from triage.channels.common.tables import Environment, source_of
+from triage.deliver import Outlets
 from triage.errors import Misconfigured, NotFound, TriageError
+from triage.intake import JobQueue
 
 # The class of each kind's table, in a module of its own that is only loaded where such a channel is set up.
 KINDS: Mapping[str, str] = {
@@ -65,10 +67,23 @@ class Channels:
             raise NotFound(f"There is no channel {name[:100]!r} (there are: {known}). Channels stand in channels.toml.")
         return self.open[name]
 
+    def outlets(self, jobs: JobQueue) -> Outlets:
+        """Where results are sent."""
+        opened = self.open.values()
+        return Outlets(
+            jobs,
+            pushed=frozenset(one.name for one in opened if one.sends and one.policy.mode != "off"),
+            subscribers={one.name: one.subscribed for one in opened if one.subscribed},
+            audiences={source_of(one.name): one.policy.audiences for one in opened if one.policy.audiences is not None},
+        )
+
     def close(self) -> None:
         """Close the connections of all."""
         for channel in self.open.values():
             channel.close()
+
+
+NO_CHANNELS = Channels({}, {})
 
 
 def open_channels(path: Path, environment: Environment | None = None, services: Services | None = None) -> Channels:

@@ -122,6 +122,7 @@ def serve_app(
         sessions=app.sessions,
         desk=app.desk,
         jobs=app.jobs,
+        channels=app.channels,
         stopping=stopping,
     )
 

@@ -35,6 +35,7 @@ from triage.cli.show import (
 )
 from triage.db.tables import AnswerRow, RunRow, TicketRow
 from triage.errors import NotFound
+from triage.jobs import Jobs
 from triage.pipeline import accept
 from triage.privacy import mask, names_of
 from triage.tickets import store
@@ -42,7 +43,6 @@ from triage.tickets.model import Correction, IncomingTicket, RewordedSentence, T
 from triage.tickets.views import macros_of, masked_view, similar_of, similar_view, story_view
 from triage.understand.cleaning import clean
 from triage.understand.similar import similar as nearest
-from triage.worker import Jobs
 
 
 def register(top: typer.Typer) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Dialect,
     Float,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -115,12 +116,14 @@ class RunRow(Table):
     similar: Mapped[list[Any]]  # the nearest past tickets, as they were then
     duplicate_of: Mapped[str | None] = mapped_column(ForeignKey("tickets.id"))
     macros: Mapped[list[Any]]  # reply templates suggested to agents, best first, as they were filled then
+    # Whose articles were searched; null in runs of before this was kept, which used those of the settings.
+    audiences: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
 
     ticket: Mapped[TicketRow] = relationship(back_populates="runs", foreign_keys=ticket_id)
     predictions: Mapped[list[PredictionRow]] = relationship(order_by="PredictionRow.ordinal")
     decisions: Mapped[list[DecisionRow]] = relationship(order_by="DecisionRow.ordinal")
     answer: Mapped[AnswerRow | None] = relationship(uselist=False)
-    deliveries: Mapped[list[DeliveryRow]] = relationship(order_by="DeliveryRow.id")
+    deliveries: Mapped[list[DeliveryRow]] = relationship(order_by="DeliveryRow.id", back_populates="run")
 
 
 class TicketVectorRow(Table):
@@ -242,19 +245,121 @@ class CorrectionRow(Table):
 
 
 class DeliveryRow(Table):
-    """A result on its way to the channel that the ticket came from: the outbox."""
+    """What is on its way to a channel: the outbox.
+
+    ``event`` is ``result`` for the channel that the ticket came from, else what a subscriber is told; ``about`` is the
+    delivery that failed, where that is told. ``attempts`` are those that count, ``jobs`` all that were queued.
+    """
 
     __tablename__ = "deliveries"
-    __table_args__ = (UniqueConstraint("run_id", "channel", name="uq_deliveries_run_channel"),)
+    __table_args__ = (
+        UniqueConstraint("run_id", "channel", "event", "about", name="uq_deliveries_run_channel_event"),
+        Index("ix_deliveries_state", "state", "id"),
+    )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"))
     channel: Mapped[str] = mapped_column(Name)
+    event: Mapped[str] = mapped_column(String(40))
+    about: Mapped[str] = mapped_column(Id)
     state: Mapped[str] = mapped_column(String(20))
     attempts: Mapped[int]
+    jobs: Mapped[int]
     detail: Mapped[str] = mapped_column(Text)
+    done: Mapped[dict[str, Any]]  # the finished steps, with what the system called what was made
     created_at: Mapped[datetime]
+    next_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
+
+    run: Mapped[RunRow] = relationship(back_populates="deliveries")
+
+
+class ReceivedRow(Table):
+    """What a channel brought in: the inbox. The content goes as soon as it was worked on."""
+
+    __tablename__ = "received"
+    __table_args__ = (
+        UniqueConstraint("channel", "key", name="uq_received_channel_key"),
+        Index("ix_received_state", "state", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    channel: Mapped[str] = mapped_column(Name)
+    key: Mapped[str] = mapped_column(Name)
+    event: Mapped[str] = mapped_column(Name)
+    happenings: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
+    body: Mapped[bytes | None] = mapped_column(LargeBinary)  # as it came, where our own code could not read it
+    state: Mapped[str] = mapped_column(String(20))
+    attempts: Mapped[int]
+    jobs: Mapped[int]
+    detail: Mapped[str] = mapped_column(Text)
+    received_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+
+class RemoteTicketRow(Table):
+    """A ticket as it was last seen in the system that it lives in."""
+
+    __tablename__ = "remote_tickets"
+    __table_args__ = (Index("ix_remote_tickets_ticket_id", "ticket_id"),)
+
+    channel: Mapped[str] = mapped_column(Name, primary_key=True)
+    remote_id: Mapped[str] = mapped_column(Name, primary_key=True)
+    ticket_id: Mapped[str] = mapped_column(ForeignKey("tickets.id"))
+    url: Mapped[str | None] = mapped_column(Text)
+    fields: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # null until they were read there
+    status: Mapped[str] = mapped_column(String(20))
+    touched_by: Mapped[str | None] = mapped_column(Text)  # a person of the desk, who then has the word
+    bot_actions: Mapped[int]
+    solved_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime]
+
+
+class RemoteMessageRow(Table):
+    """What was said about a ticket after it was opened, in the system that it lives in."""
+
+    __tablename__ = "remote_messages"
+    __table_args__ = (
+        ForeignKeyConstraint(["channel", "remote_id"], ["remote_tickets.channel", "remote_tickets.remote_id"]),
+    )
+
+    channel: Mapped[str] = mapped_column(Name, primary_key=True)
+    remote_id: Mapped[str] = mapped_column(Name, primary_key=True)
+    message_id: Mapped[str] = mapped_column(Name, primary_key=True)
+    ordinal: Mapped[int]
+    author: Mapped[str] = mapped_column(Text)
+    text: Mapped[str] = mapped_column(Text)
+    public: Mapped[bool]
+    by_agent: Mapped[bool | None]
+    is_ours: Mapped[bool]
+    said_at: Mapped[datetime]
+
+
+class ChannelStateRow(Table):
+    """How a channel is: since when it is used, how far it was polled, and whether it is left alone for a while."""
+
+    __tablename__ = "channel_states"
+
+    channel: Mapped[str] = mapped_column(Name, primary_key=True)
+    began_at: Mapped[datetime]
+    failures: Mapped[int]  # in a row
+    trouble: Mapped[str] = mapped_column(Text)
+    closed_until: Mapped[datetime | None]
+    cursor: Mapped[str | None] = mapped_column(Text)
+    polled_at: Mapped[datetime | None]
+    lease_by: Mapped[str | None] = mapped_column(Name)  # the worker that polls it or holds its connection
+    lease_until: Mapped[datetime | None]
+
+
+class ChannelMemoryRow(Table):
+    """What a channel keeps for itself, by key."""
+
+    __tablename__ = "channel_memory"
+
+    channel: Mapped[str] = mapped_column(Name, primary_key=True)
+    key: Mapped[str] = mapped_column(Name, primary_key=True)
+    value: Mapped[Any] = mapped_column(JSON())
+    updated_at: Mapped[datetime]
 
 
 class PolicyRow(Table):

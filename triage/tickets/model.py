@@ -30,8 +30,9 @@ class DeliveryState(StrEnum):
     """Whether the result has reached the channel it is meant for."""
 
     PENDING = "pending"
+    SENDING = "sending"
     DELIVERED = "delivered"
-    DEAD = "dead"
+    DEAD = "dead"  # given up; it can be sent again by hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +275,7 @@ class SuggestedMacro:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """The hashes and versions of all that made a decision."""
+    """The hashes and versions of all that made a decision, and whose articles were searched."""
 
     model_id: str | None
     encoder_fingerprint: str
@@ -282,6 +283,7 @@ class Provenance:
     policy_digest: str
     code_version: str
     code_digest: str
+    audiences: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ def record_run(session: Session, ticket_id: str, number: int, assessment: Assess
             id=run_id,
             ticket_id=ticket_id,
             number=number,
-            **asdict(assessment.provenance),
+            **(asdict(assessment.provenance) | {"audiences": list(assessment.provenance.audiences)}),
             text=understanding.text,
             language=understanding.language,
             seconds=assessment.seconds,

@@ -107,10 +107,15 @@ def run_view(run: RunRow) -> Json:
         "answer": stored_answer_view(run.answer) if run.answer else None,
         "feedback": [feedback_view(one) for one in run.answer.feedback] if run.answer else [],
         "deliveries": [
-            _columns(d, "channel", "state", "attempts", "detail", "created_at", "delivered_at") for d in run.deliveries
+            _columns(
+                d, "id", "channel", "event", "state", "attempts", "detail", "created_at", "next_at", "delivered_at"
+            )
+            for d in run.deliveries
         ],
         "provenance": _columns(
-            run, "model_id", "encoder_fingerprint", "knowledge_snapshot", "policy_digest", "code_version", "code_digest"
+            run,
+            *("model_id", "encoder_fingerprint", "knowledge_snapshot", "policy_digest", "code_version", "code_digest"),
+            "audiences",
         ),
     }
 

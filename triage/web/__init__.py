@@ -11,12 +11,13 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from triage import __version__
+from triage.channels.registry import NO_CHANNELS, Channels
 from triage.desk import Desk
 from triage.errors import Misconfigured
 from triage.intake import JobQueue
 from triage.settings import Settings
 from triage.tickets.keys import count_keys
-from triage.web import codes, health, knowledge, tickets
+from triage.web import codes, health, knowledge, letters, tickets, webhooks
 from triage.web.context import Context
 from triage.web.errors import MEDIA_TYPE, add_handlers
 from triage.web.limits import Limits
@@ -33,6 +34,7 @@ a key was made (`triage keys create NAME`); before that the API is open to this 
 TAGS = [
     {"name": "tickets", "description": "Hand tickets in, read their stories, correct what was decided."},
     {"name": "knowledge", "description": "Ask the knowledge base and keep its articles."},
+    {"name": "channels", "description": "What other systems bring in, and what is sent to them."},
     {"name": "models", "description": "What is in use, and what it is certified for."},
     {"name": "operation", "description": "For monitors and orchestrators; needs no key."},
 ]
@@ -58,7 +60,8 @@ class _Api(FastAPI):
             document["components"]["schemas"] |= {**problem.pop("$defs"), "Problem": problem}
             document["components"]["securitySchemes"] = {"key": KEY}
             for path, operations in document["paths"].items():
-                for operation in operations.values() if path.startswith("/v1/") else ():
+                needs_key = path.startswith("/v1/") and not path.startswith(webhooks.PREFIX)
+                for operation in operations.values() if needs_key else ():
                     operation["security"] = [{"key": []}]
         return super().openapi()
 
@@ -70,6 +73,7 @@ def create_app(
     sessions: sessionmaker[Session],
     desk: Desk,
     jobs: JobQueue,
+    channels: Channels = NO_CHANNELS,
     stopping: threading.Event | None = None,
 ) -> FastAPI:
     """The REST API on parts that are open already.
@@ -79,7 +83,7 @@ def create_app(
     Raises ``Misconfigured`` where it would be reachable from elsewhere without any key.
     """
     waiting = threading.BoundedSemaphore(MOST_WAITING)
-    context = Context(settings, engine, sessions, desk, jobs, waiting, stopping or threading.Event())
+    context = Context(settings, engine, sessions, desk, jobs, waiting, stopping or threading.Event(), channels)
     _refuse_open_door(context)
     app = _Api(
         title="triage",
@@ -95,10 +99,11 @@ def create_app(
         },
     )
     app.state.context = context
-    for router in (tickets.router, knowledge.router, health.models_router):
+    routers = (tickets.router, knowledge.router, health.models_router, letters.router, webhooks.router)
+    for router in routers:
         app.include_router(router, prefix="/v1")
     app.include_router(health.router)
-    add_handlers(app, [tickets.router, knowledge.router, health.models_router, health.router])
+    add_handlers(app, [*routers, health.router])
     app.add_middleware(Limits, max_body_bytes=settings.max_body_bytes, timeout_s=settings.request_timeout_s)
     return app
 

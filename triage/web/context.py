@@ -11,6 +11,7 @@ from fastapi import Request
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
+from triage.channels.registry import NO_CHANNELS, Channels
 from triage.desk import Desk
 from triage.errors import NotAllowed
 from triage.intake import JobQueue
@@ -42,6 +43,7 @@ class Context:
     jobs: JobQueue
     waiting: threading.BoundedSemaphore
     stopping: threading.Event
+    channels: Channels = NO_CHANNELS
     # By the digest of the secret: what lies in memory may end in a log or a core dump.
     _remembered: dict[str, tuple[float, str, frozenset[str]]] = field(default_factory=dict, repr=False)
     _open_until: float = 0.0

@@ -82,6 +82,12 @@ def unexpected(request_id: str, path: str, error: Exception) -> Response:
     return problem(500, "internal-error", detail, request_id)
 
 
+def shown_path(path: str) -> str:
+    """The path as it may be logged and shown: what follows a channel's name may be its secret."""
+    parts = path.split("/")
+    return "/".join([*parts[:4], "…"]) if parts[1:3] == ["v1", "webhooks"] and len(parts) > 4 else path
+
+
 def _request_id(request: Request) -> str:
     """The id that the limits middleware gave the request."""
     return str(request.scope.get("request_id", ""))
@@ -90,7 +96,7 @@ def _request_id(request: Request) -> str:
 def _known(request: Request, error: Exception) -> Response:
     assert isinstance(error, TriageError)
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.error("request failed", request=_request_id(request), path=request.url.path, error=str(error))
+        log.error("request failed", request=_request_id(request), path=shown_path(request.url.path), error=str(error))
     return problem(error.status, error.code, str(error), _request_id(request))
 
 
@@ -104,7 +110,7 @@ def _knowledge(request: Request, error: Exception) -> Response:
 def _database(request: Request, error: Exception) -> Response:
     # The driver's own words only: SQLAlchemy's hold the statement and with it what people wrote.
     says = str(getattr(error, "orig", error)).strip()
-    log.error("database", request=_request_id(request), path=request.url.path, error=says)
+    log.error("database", request=_request_id(request), path=shown_path(request.url.path), error=says)
     retry = {"Retry-After": str(RETRY_AFTER_S)}
     return problem(503, "database-unavailable", NO_DATABASE, _request_id(request), headers=retry)
 
@@ -128,7 +134,9 @@ def _http(request: Request, error: Exception) -> Response:
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
             code = "not-found"
-            detail = f"There is nothing at {request.url.path[:200]}; GET /v1/openapi.json lists what there is."
+            detail = (
+                f"There is nothing at {shown_path(request.url.path)[:200]}; GET /v1/openapi.json lists what there is."
+            )
         case HTTPStatus.METHOD_NOT_ALLOWED:
             code = "method-not-allowed"
             template = getattr(request.scope.get("route"), "path", "")

@@ -104,6 +104,7 @@ _PROVENANCE: JsonDict = {
     "policy_digest": _DIGEST,
     "code_version": "0.1.0",
     "code_digest": _DIGEST,
+    "audiences": ["public"],
 }
 _READ: JsonDict = {
     "text": "VPN drops every ten minutes\n\nSince this morning FennGate disconnects again and again.",
@@ -136,11 +137,14 @@ FEEDBACK: JsonDict = {
     "created_at": "2026-11-23T13:31:40.010000Z",
 }
 _DELIVERY: JsonDict = {
+    "id": "01a20893-a5b0-7d61-9a8e-5d2b8c1f4e33",
     "channel": "portal",
+    "event": "result",
     "state": "delivered",
     "attempts": 1,
     "detail": "The sender reads the result from GET /v1/tickets/{id}.",
     "created_at": "2026-11-23T13:20:00.410000Z",
+    "next_at": None,
     "delivered_at": "2026-11-23T13:20:00.410000Z",
 }
 TICKET: JsonDict = {

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from kb import KnowledgeError
 from triage import __version__
+from triage.channels.states import states
 from triage.db.upgrade import check_database
 from triage.desk import doubts
 from triage.errors import TriageError
@@ -62,7 +63,9 @@ def readyz(request: Request) -> JSONResponse:
         "past_tickets": _state(lambda: here.desk.past),
     }
     ready = all(part["ready"] for part in parts.values())
-    return JSONResponse({"ready": ready, "access": _access(here), **parts}, 200 if ready else 503)
+    # A channel that cannot be used is said here and keeps nothing else from working: the others go on.
+    channels = _channels(here)
+    return JSONResponse({"ready": ready, "access": _access(here), **parts, "channels": channels}, 200 if ready else 503)
 
 
 @router.get("/metrics", summary="Figures for Prometheus", response_class=PlainTextResponse)
@@ -118,6 +121,22 @@ def _model(here: Context) -> str:
         return here.desk.refusal
     said = f"model {classifier.model_id} predicts {', '.join(classifier.fields)}"
     return " ".join([said, *(f"– {sentence}" for sentence in doubts(classifier, loaded.policy))])
+
+
+def _channels(here: Context) -> dict[str, dict[str, object]]:
+    said: dict[str, dict[str, object]] = {
+        name: {"ready": False, "says": says} for name, says in here.channels.broken.items()
+    }
+    try:
+        with here.sessions() as session:
+            troubles = {name: row.trouble for name, row in states(session).items()}
+    except SQLAlchemyError:
+        troubles = {}
+    for name, channel in here.channels.open.items():
+        trouble = troubles.get(name, "")
+        says = f"{channel.kind}, policy {channel.policy.mode}" + (f"; last trouble: {trouble}" if trouble else "")
+        said[name] = {"ready": not trouble, "says": says}
+    return said
 
 
 def _access(here: Context) -> str:

@@ -10,8 +10,9 @@ from secrets import token_hex
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from triage import telemetry
-from triage.web.errors import problem, unexpected
+from triage.web.errors import problem, shown_path, unexpected
 
+WEBHOOKS = "/v1/webhooks/"
 METHODS_WITH_BODY = {"POST", "PUT", "PATCH"}
 
 
@@ -57,7 +58,7 @@ class Limits:
         except Exception as error:  # the edge of the request: nothing inside may reach the client
             if status:
                 raise
-            await unexpected(request_id, scope["path"], error)(scope, receive, sending)
+            await unexpected(request_id, shown_path(scope["path"]), error)(scope, receive, sending)
         finally:
             seconds = telemetry.seconds_since(began)
             telemetry.REQUEST_SECONDS.labels(scope["method"], _template(scope), str(status or 500)).observe(seconds)
@@ -67,7 +68,11 @@ class Limits:
         if scope["method"] not in METHODS_WITH_BODY:
             return b""
         media_type = headers.get(b"content-type", "").split(";")[0].strip().lower()
-        if media_type != "application/json":
+        if headers.get(b"content-encoding", "identity").strip().lower() not in ("", "identity"):
+            # Unpacking is what lets a small request cost much.
+            raise _Refused(415, "unsupported-media-type", "Send the body as it is, without a Content-Encoding.")
+        # Webhooks come as their senders like, and are signed instead.
+        if media_type != "application/json" and not scope["path"].startswith(WEBHOOKS):
             raise _Refused(415, "unsupported-media-type", "Send the body as application/json.")
         declared = headers.get(b"content-length", "0")
         if declared.isdigit() and int(declared) > self._max_body_bytes:

@@ -141,6 +141,7 @@ class ProvenanceOut(BaseModel):
     policy_digest: str
     code_version: str
     code_digest: str
+    audiences: list[str] | None
 
 
 class AssessmentOut(BaseModel):
@@ -164,11 +165,14 @@ class AssessmentOut(BaseModel):
 class DeliveryOut(BaseModel):
     """How a result reached its channel."""
 
+    id: str
     channel: str
-    state: Literal["pending", "delivered", "dead"]
+    event: str
+    state: Literal["pending", "sending", "delivered", "dead"]
     attempts: int
     detail: str
     created_at: datetime
+    next_at: datetime | None
     delivered_at: datetime | None
 
 

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
 from kb import Encoder, KnowledgeBase
+from tests.doubles import NoJobs
 from tests.factories import incoming
 from tests.llm_server import LlmServer
 from triage.app import open_endpoint
@@ -24,13 +25,6 @@ from triage.tickets.views import Json, story_view
 
 ASKED = "How do I connect to the VPN with FennGate from home?"
 UNKNOWN = "My parrot has eaten the tax return of my aunt in Peru, and it rains."
-
-
-class NoJobs:
-    """A queue that nobody works off: the tests take the tickets through themselves."""
-
-    def enqueue_triage(self, session: Session, ticket_id: str, number: int) -> None:
-        pass
 
 
 @pytest.fixture

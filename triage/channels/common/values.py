@@ -216,6 +216,7 @@ class Outgoing:
     is_repeat: bool = False
     bot_actions: int = 0
     human_touched: bool = False
+    is_open: bool = True
 
     @property
     def marker(self) -> str:
