@@ -10,6 +10,7 @@ from kb import KnowledgeError
 from triage.cli import (
     answers,
     ask,
+    channels,
     database,
     datasets,
     demo,
@@ -17,6 +18,7 @@ from triage.cli import (
     knowledge,
     labels,
     learn,
+    letters,
     llm,
     models,
     policy,
@@ -41,6 +43,9 @@ for module in (serve, learn, ask, tickets, answers, demo):
 cli.add_typer(tickets.cli, name="tickets")
 cli.add_typer(knowledge.cli, name="kb")
 cli.add_typer(answers.cli, name="answers")
+cli.add_typer(channels.cli, name="channels")
+cli.add_typer(letters.deliveries, name="deliveries")
+cli.add_typer(letters.received, name="received")
 cli.add_typer(models.cli, name="models")
 cli.add_typer(datasets.cli, name="datasets")
 cli.add_typer(labels.cli, name="labels")

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from triage.errors import BadInput
+
+_ID = re.compile(r"[0-9a-f-]{36}")
+
+
+def readable(row_id: str) -> str:
+    """An id that cannot upset a database: anything that is no UUID becomes one that nothing has."""
+    return row_id if _ID.fullmatch(row_id) else "unknown"
 
 
 def cursor_after(last: str) -> str:

@@ -329,3 +329,46 @@ class Problem(BaseModel):
     code: str
     request_id: str
     errors: list[WrongOut] | None = None
+
+
+class LetterOut(DeliveryOut):
+    """A delivery by itself: ``done`` are the finished steps, ``ticket`` and ``run`` what it is the result of."""
+
+    done: dict[str, str]
+    ticket: str
+    run: int
+
+
+class LetterPage(BaseModel):
+    """Deliveries, newest first."""
+
+    deliveries: list[LetterOut]
+
+
+class ReceivedOut(BaseModel):
+    """Something that a channel brought; not what people wrote in it."""
+
+    id: str
+    channel: str
+    key: str
+    event: str
+    state: Literal["pending", "done", "ignored", "dead"]
+    attempts: int
+    detail: str
+    received_at: datetime
+    finished_at: datetime | None
+
+
+class ReceivedPage(BaseModel):
+    """What channels brought, newest first."""
+
+    received: list[ReceivedOut]
+
+
+class WebhookOut(BaseModel):
+    """A webhook was stored: ``new`` is false where its key came before, ``note`` says why nothing follows from it."""
+
+    received: bool
+    new: bool = True
+    event: str = ""
+    note: str

@@ -16,6 +16,7 @@ from triage.channels.common.values import Received, Webhook
 from triage.channels.inbox import keep_unreadable, take
 from triage.errors import NotFound, TriageError
 from triage.web.context import Context, context_of
+from triage.web.schemas import WebhookOut
 
 PREFIX = "/v1/webhooks/"
 
@@ -27,7 +28,7 @@ log = structlog.get_logger(__name__)
     "/webhooks/{channel}",
     summary="Tell what happened",
     status_code=202,
-    responses={202: {"description": "Verified and stored; it is worked on afterwards."}},
+    responses={202: {"model": WebhookOut, "description": "Verified and stored; it is worked on afterwards."}},
 )
 async def post_webhook(channel: str, request: Request) -> Response:
     """Verified on the raw bytes by the channel's scheme, stored in one transaction, answered before any work."""
@@ -38,7 +39,7 @@ async def post_webhook(channel: str, request: Request) -> Response:
     "/webhooks/{channel}/{secret:path}",
     summary="Tell what happened, by a secret address",
     status_code=202,
-    responses={202: {"description": "Verified and stored; it is worked on afterwards."}},
+    responses={202: {"model": WebhookOut, "description": "Verified and stored; it is worked on afterwards."}},
 )
 async def post_webhook_by_secret(channel: str, secret: str, request: Request) -> Response:
     """As above, for senders that can sign nothing: the secret is the last part of the address."""
