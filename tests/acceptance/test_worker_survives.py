@@ -11,7 +11,7 @@ from tests.factories import incoming
 from tests.processes import environment, running, until
 from triage.db.tables import DeliveryRow, RunRow, TicketRow, WorkerRow
 from triage.intake import accept
-from triage.worker import Jobs
+from triage.jobs import Jobs
 
 pytestmark = pytest.mark.acceptance
 

@@ -8,8 +8,8 @@ from tests.factories import incoming
 from triage.db.tables import TicketRow
 from triage.errors import Conflict, TicketRefused
 from triage.intake import MAX_TEXT_CHARACTERS, accept
+from triage.jobs import Jobs
 from triage.tickets import store
-from triage.worker import Jobs
 
 
 @pytest.fixture

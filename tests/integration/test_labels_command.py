@@ -12,10 +12,10 @@ from tests.factories import incoming
 from triage.db.engine import open_engine
 from triage.db.upgrade import upgrade_database
 from triage.intake import accept
+from triage.jobs import Jobs
 from triage.policy import read_policy
 from triage.tickets.model import Correction
 from triage.tickets.store import add_correction
-from triage.worker import Jobs
 
 
 @pytest.fixture

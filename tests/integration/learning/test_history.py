@@ -4,11 +4,11 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from tests.factories import incoming
 from triage.intake import accept
+from triage.jobs import Jobs
 from triage.learning.dataset import Source, combine
 from triage.learning.history import read_corrections
 from triage.tickets import store
 from triage.tickets.model import Correction
-from triage.worker import Jobs
 
 
 @pytest.fixture

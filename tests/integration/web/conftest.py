@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session, sessionmaker
 from kb import Encoder, KnowledgeBase
 from triage.desk import Desk
 from triage.history import History
+from triage.jobs import Jobs
 from triage.pipeline import process
 from triage.settings import Settings
 from triage.web import create_app
-from triage.worker import Jobs
 
 
 @pytest.fixture

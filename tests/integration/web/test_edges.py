@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from triage.desk import Desk
 from triage.errors import Misconfigured
+from triage.jobs import Jobs
 from triage.settings import Settings
 from triage.tickets.keys import Scope, make_key, revoke_key
 from triage.web import create_app
 from triage.web.schemas import ReadyOut
-from triage.worker import Jobs
 
 JSON = {"content-type": "application/json"}
 

@@ -9,11 +9,11 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from triage.desk import Desk
+from triage.jobs import Jobs
 from triage.settings import Settings
 from triage.tickets.keys import Scope, make_key
 from triage.web import create_app
 from triage.web.schemas import AssessmentOut, TicketOut, TicketPage
-from triage.worker import Jobs
 
 VPN = {
     "subject": "Kestrel",
