@@ -253,5 +253,5 @@ def test_dead_letters_are_listed_shown_and_retried_over_rest(door: Door, open_of
     assert door.client.post(f"/v1/deliveries/{dead['id']}/retry", json={}).status_code == 202
     assert door.client.post(f"/v1/deliveries/{dead['id']}/retry", json={}).status_code == 422
     assert door.client.get("/v1/deliveries/none").status_code == 404
-    assert door.client.post("/v1/received/\0/retry", json={}).status_code == 404
+    assert door.client.post("/v1/received/%00/retry", json={}).status_code == 404
     assert datetime.fromisoformat(shown["created_at"]) <= datetime.now(UTC)
