@@ -11,6 +11,9 @@ from triage.channels.common.tables import SendingTable
 from triage.db.engine import insert_unless_there
 from triage.db.tables import ChannelStateRow
 
+# So long the others wait for the one that tries whether a system is back.
+PROBE_S = 5.0
+
 
 def state_of(session: Session, channel: str, now: datetime) -> ChannelStateRow:
     """The channel's row, made where it is missing."""
@@ -27,7 +30,7 @@ def states(session: Session) -> dict[str, ChannelStateRow]:
 def closed_for(session: Session, channel: str, sending: SendingTable, now: datetime) -> float:
     """Seconds for which the channel is to be left alone; 0 where it may be called.
 
-    Of those that wait for the end of a pause one gets through to try; the others wait for another pause.
+    Of those that wait for the end of a pause one gets through to try, and the others wait until that is known.
     """
     row = state_of(session, channel, now)
     if row.closed_until is None:
@@ -38,10 +41,10 @@ def closed_for(session: Session, channel: str, sending: SendingTable, now: datet
     renewed = session.execute(
         update(ChannelStateRow)
         .where(ChannelStateRow.channel == channel, ChannelStateRow.closed_until == row.closed_until)
-        .values(closed_until=now + timedelta(seconds=sending.break_s))
+        .values(closed_until=now + timedelta(seconds=min(PROBE_S, sending.timeout_s)))
         .returning(ChannelStateRow.channel)
     )
-    return 0.0 if renewed.first() else sending.break_s
+    return 0.0 if renewed.first() else min(PROBE_S, sending.timeout_s)
 
 
 def note_success(session: Session, channel: str, now: datetime) -> None:

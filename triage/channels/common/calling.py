@@ -14,14 +14,15 @@ from http import HTTPStatus
 import httpx
 
 from triage import __version__
-from triage.channels.common.values import DeliveryFailed
+from triage.channels.common.values import DeliveryFailed, Gone
 
 # No answer that we read is longer; an error page that is longer says nothing more.
 MOST_BYTES = 2_000_000
 # A system may ask to be left alone for so long; more is taken for a mistake.
 MOST_WAIT_S = 6 * 3600.0
 # The request itself is wrong, so the same again will fail again.
-HOPELESS = {400, 404, 405, 406, 410, 413, 414, 415, 422, 501}
+HOPELESS = {400, 405, 406, 413, 414, 415, 422, 501}
+GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 # It is ours to read again and to try again, the system as such is well.
 CROSSED = {HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED, HTTPStatus.TOO_EARLY}
 
@@ -80,6 +81,8 @@ class Caller:
             raise self._too_slow() from error
         except (httpx.TransportError, httpx.DecodingError, httpx.InvalidURL) as error:
             raise DeliveryFailed(f"It cannot be reached: {type(error).__name__}.", faulty=True) from error
+        if response.status_code in GONE:
+            raise Gone(f"It answered {response.status_code} {_phrase(response.status_code)}.")
         if not response.is_success:
             raise failure(response.status_code, response.headers, datetime.now(UTC))
         return Reply(response.status_code, body, response.headers.get("etag"))
