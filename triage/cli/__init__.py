@@ -14,6 +14,7 @@ from triage.cli import (
     database,
     datasets,
     demo,
+    importing,
     keys,
     knowledge,
     labels,
@@ -38,7 +39,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (serve, learn, ask, tickets, answers, demo):
+for module in (serve, learn, importing, ask, tickets, answers, demo):
     module.register(cli)
 cli.add_typer(tickets.cli, name="tickets")
 cli.add_typer(knowledge.cli, name="kb")
