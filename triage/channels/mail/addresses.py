@@ -14,6 +14,7 @@ from triage.channels.mail.charsets import decode_words
 _PLAIN = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[^\s@<>()\[\],;:\"\\\x00-\x1f\x7f]{1,253}")
 # Beyond this a header names a crowd, not a person.
 MOST_CHARACTERS = 20_000
+MOST_COMMENTS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,13 @@ NOBODY = Person("")
 
 def people(values: Iterable[str]) -> tuple[Person, ...]:
     """Everybody in headers as they came, in order. Names are decoded after the parsing, so none adds an address."""
-    pairs = getaddresses([value[:MOST_CHARACTERS] for value in values])
+    pairs = getaddresses([_shallow(value[:MOST_CHARACTERS]) for value in values])
     return tuple(Person(address.strip(), decode_words(name)) for name, address in pairs if "@" in address)
+
+
+def _shallow(value: str) -> str:
+    """Without its brackets where it has more than people write: the parser follows them one into another."""
+    return re.sub(r"[()]", " ", value) if value.count("(") > MOST_COMMENTS else value
 
 
 def is_address(value: str) -> bool:

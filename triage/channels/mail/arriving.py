@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from triage.channels.common.values import Happening, Message, Opened, Received, Said, Webhook
+from triage.channels.common.values import Message, Opened, Received, Said, Webhook
 from triage.channels.mail.addresses import domain_of, is_one_of
 from triage.channels.mail.guards import Nature, answer_to, nature_of, requester_of
 from triage.channels.mail.memory import Memory
 from triage.channels.mail.reading import Mail, names_of_attachments, read_mail
 from triage.channels.mail.table import MailTable
-from triage.channels.mail.threads import Thread, Threads, fingerprint, remote_id_of
+from triage.channels.mail.threads import LONGEST_REMOTE_ID, Thread, Threads, fingerprint
 from triage.understand.cleaning import clean
 
 LONGEST_FEATURE = 1_000
+MOST_REFERENCES = 50
 
 
 class Reader:
@@ -35,51 +36,53 @@ class Reader:
         thread = self._threads.find(mail)
         nature, silent = nature_of(mail, self._table.own, self._table.lists, in_thread=thread is not None)
         if thread is None and nature is not Nature.BOUNCE:
-            thread = self._same(mail)
+            thread = self._same(mail, key)
         match nature:
             case Nature.BOUNCE if thread is not None:
-                return Received(key, nature.value, (_said(thread, mail, by_agent=False),), f"No reply: {silent}.")
+                return Received(key, nature.value, (_said(thread, mail, key, by_agent=False),), f"No reply: {silent}.")
             case Nature.BOUNCE | Nature.ANSWER:
                 return Received(key, nature.value, note=f"No ticket and no reply: {silent}.")
             case Nature.MACHINE if self._table.automatic == "ignore" and thread is None:
                 return Received(key, nature.value, note=f"No ticket and no reply: {silent}.")
-        happening = self._said(thread, mail) if thread else self._opened(mail, silent)
-        event = "reply" if thread else "new"
+        # One that began its thread came before, and what followed then may not have been stored.
+        is_reply = thread is not None and thread.key != key
+        happening = self._said(thread, mail, key) if thread and is_reply else self._opened(mail, key, silent)
+        event = "reply" if is_reply else "new"
         return Received(key, event, (happening,), f"It gets no reply: {silent}." if silent else "")
 
-    def _same(self, mail: Mail) -> Thread | None:
-        """The thread of a copy of this mail that came before by another way, such as through a mailing list."""
+    def _same(self, mail: Mail, key: str) -> Thread | None:
+        """The thread of this mail, or of a copy that came before by another way, such as through a mailing list."""
         known = self._threads.of_message(mail.message_id) if mail.message_id else None
+        known = known or self._threads.of_ticket(key)
         return known if known and known.requester.lower() == requester_of(mail, self._table.own).lower() else None
 
-    def _said(self, thread: Thread, mail: Mail) -> Happening:
-        if thread.remote_id in (remote_id_of(mail), fingerprint(mail)):
-            # It came before, and what followed then may not have been stored.
-            return self._as_opened(thread, mail)
+    def _said(self, thread: Thread, mail: Mail, key: str) -> Said:
         self._threads.join(mail.message_id, thread)
         by_agent = is_one_of(mail.sender.address, self._table.agents) or mail.sender.key in self._table.own
-        said = _said(thread, mail, by_agent=by_agent)
-        return replace(said, otherwise=self._as_opened(thread, mail))
+        said = _said(thread, mail, key, by_agent=by_agent)
+        return replace(said, otherwise=self._as_opened(thread.remote_id, mail))
 
-    def _opened(self, mail: Mail, silent: str) -> Opened:
+    def _opened(self, mail: Mail, key: str, silent: str) -> Opened:
         # A known Message-ID on another mail is a mistake of its program or an attempt to hide it: it counts as new.
-        is_taken = bool(mail.message_id) and self._threads.of_message(mail.message_id) is not None
-        remote_id = fingerprint(mail) if is_taken else remote_id_of(mail)
+        known = self._threads.of_message(mail.message_id) if mail.message_id else None
+        is_taken = known is not None and known.key != key
+        remote_id = key if is_taken or not 0 < len(mail.message_id) <= LONGEST_REMOTE_ID else mail.message_id
         thread = Thread(
             remote_id=remote_id,
+            key=key,
             message_id="" if is_taken else mail.message_id,
-            references=mail.references or mail.in_reply_to,
+            references=(mail.references or mail.in_reply_to)[-MOST_REFERENCES:],
             subject=mail.subject,
             requester=requester_of(mail, self._table.own),
             answer_to=answer_to(mail, self._table.own),
             silent=silent,
         )
         self._threads.begin(thread)
-        return self._as_opened(thread, mail)
+        return self._as_opened(remote_id, mail)
 
-    def _as_opened(self, thread: Thread, mail: Mail) -> Opened:
+    def _as_opened(self, remote_id: str, mail: Mail) -> Opened:
         return Opened(
-            remote_id=thread.remote_id,
+            remote_id=remote_id,
             subject=mail.subject,
             body=_text(mail),
             requester=requester_of(mail, self._table.own),
@@ -88,10 +91,10 @@ class Reader:
         )
 
 
-def _said(thread: Thread, mail: Mail, *, by_agent: bool) -> Said:
+def _said(thread: Thread, mail: Mail, key: str, *, by_agent: bool) -> Said:
     written = clean("", _text(mail)) or _text(mail)
     message = Message(
-        message_id=fingerprint(mail),
+        message_id=key,
         author=mail.sender.address,
         text=written,
         public=True,

@@ -11,12 +11,13 @@ from imap_tools.mailbox import BaseMailBox
 from triage.channels.common.values import DeliveryFailed, Finding
 from triage.channels.mail.addresses import domain_of
 from triage.channels.mail.composing import Letter, compose
-from triage.channels.mail.listening import can_idle, open_folder
+from triage.channels.mail.listening import can_idle, can_move, open_folder
 from triage.channels.mail.servers import Imap, Smtp, smtp_failures
 from triage.channels.mail.table import MailTable
 from triage.channels.mail.threads import own_message_id, token_of
 
 ROUND_TRIP_S = 60.0
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def check(table: MailTable, imap: Imap, smtp: Smtp | None) -> Iterator[Finding]:
@@ -42,12 +43,7 @@ def check(table: MailTable, imap: Imap, smtp: Smtp | None) -> Iterator[Finding]:
 
 def _encryption(table: MailTable, imap: Imap, smtp: Smtp | None) -> Iterator[Finding]:
     for what, server in (("IMAP", imap.table), ("SMTP", smtp.table if smtp else None)):
-        if (
-            server
-            and server.security == "none"
-            and server.user
-            and server.host not in ("127.0.0.1", "::1", "localhost")
-        ):
+        if server and server.security == "none" and server.user and server.host not in LOOPBACK:
             says = f"The password for {server.host} is sent unencrypted: set security to tls or starttls."
             yield Finding(False, f"{what} encryption", says)
 
@@ -65,6 +61,8 @@ def _folder(table: MailTable, box: BaseMailBox) -> Iterator[Finding]:
         there = box.folder.exists(table.imap.move_to)
         says = "is there" if there else "does not exist: make it, or change imap.move_to"
         yield Finding(there, "move to", f"The folder {table.imap.move_to} {says}.")
+        if not can_move(box):
+            yield Finding(False, "move to", "The server cannot move mails (MOVE): leave imap.move_to out.")
 
 
 def _sending(table: MailTable, smtp: Smtp) -> Iterator[Finding]:

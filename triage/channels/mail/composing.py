@@ -51,7 +51,8 @@ def compose(letter: Letter, now: datetime | None = None) -> bytes:
     message["To"] = ascii_address(letter.to) or letter.to
     if letter.reply_to:
         message["Reply-To"] = ascii_address(letter.reply_to) or letter.reply_to
-    message["Subject"] = Header(_line(letter.subject), "us-ascii" if letter.subject.isascii() else "utf-8")
+    subject = Header(_line(letter.subject), "us-ascii" if letter.subject.isascii() else "utf-8")
+    message["Subject"] = subject  # type: ignore[assignment]  # this policy takes a Header as well
     message["Date"] = format_datetime(now or datetime.now(UTC))
     message["Message-ID"] = letter.message_id
     references = shortened(letter.references)

@@ -18,7 +18,9 @@ from imaplib import Internaldate2tuple
 from typing import cast
 
 import structlog
+from imap_tools.errors import MailboxMoveError
 from imap_tools.mailbox import BaseMailBox
+from sqlalchemy.exc import SQLAlchemyError
 
 from triage.channels.common.system import Services
 from triage.channels.common.values import DeliveryFailed, Received
@@ -132,22 +134,26 @@ class Listener:
         self._mark(box, folder, uid)
 
     def _read(self, fetched: Fetched) -> Received | None:
-        mail = read_mail(fetched.raw, size=fetched.size)
         try:
-            return self._reader.receive(mail)
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
-            # Our own mistake must not keep the mails behind it from being taken.
-            log.error("mail not read", channel=self._name, message_id=mail.message_id, exc_info=error)
+            return self._reader.receive(read_mail(fetched.raw, size=fetched.size))
+        except SQLAlchemyError:
+            raise  # the database is away or busy: the mail is read again
+        except Exception as error:  # our own mistake must not keep the mails behind it from being taken
+            log.error("mail not read", channel=self._name, exc_info=error)
             says = f"Unexpected {type(error).__name__}: see the worker's log."
             keep_unreadable(self._services.sessions, self._name, fetched.raw, says)
             return None
 
     def _mark(self, box: BaseMailBox, folder: Folder, uid: int) -> None:
+        """Show people that the mail was taken; where that is refused it is taken all the same."""
         imap = self._table.imap
-        if imap.flag and folder.keeps(imap.flag):
-            _command(box, "STORE", str(uid), "+FLAGS.SILENT", f"({imap.flag})")
-        if imap.move_to:
-            box.move([str(uid)], imap.move_to)
+        try:
+            if imap.flag and folder.keeps(imap.flag):
+                _command(box, "STORE", str(uid), "+FLAGS.SILENT", f"({imap.flag})")
+            if imap.move_to and can_move(box):
+                box.move([str(uid)], imap.move_to)
+        except (DeliveryFailed, MailboxMoveError) as error:
+            log.warning("mail not marked", channel=self._name, uid=uid, reason=str(error))
 
     def _checkpoint(self) -> Checkpoint | None:
         value = self._memory.recall(self._key)
@@ -190,6 +196,11 @@ def can_idle(box: BaseMailBox) -> bool:
     return "IDLE" in box.client.capabilities
 
 
+def can_move(box: BaseMailBox) -> bool:
+    """Whether it can move a mail by itself; by copying and deleting, others' deleted mails would go as well."""
+    return "MOVE" in box.client.capabilities
+
+
 def fetch(box: BaseMailBox, uid: int, most_bytes: int) -> Fetched | None:
     """The mail without marking it as read, at most so many bytes of it; None where it is gone meanwhile."""
     parts = f"(UID INTERNALDATE RFC822.SIZE BODY.PEEK[]<0.{most_bytes}>)"
@@ -228,5 +239,6 @@ def _command(box: BaseMailBox, *arguments: str) -> Iterator[object] | list[objec
 
 
 def _number(box: BaseMailBox, name: str) -> int | None:
-    told = next((one for one in reversed(box.client.response(name)[1] or ()) if one), None)
+    answers: list[bytes | None] = box.client.response(name)[1] or []
+    told = next((one for one in reversed(answers) if one), None)
     return int(told) if told and told.isdigit() else None

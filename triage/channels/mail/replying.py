@@ -50,8 +50,8 @@ class Replier:
         what, text = self._words(outgoing, plan, thread, now)
         why_silent = self._why_silent(outgoing, thread, now) if text else ""
         failed = self._reply(outgoing, thread, done, what, text) if text and not why_silent else None
-        is_answered = (what == REPLY and REPLY in outgoing.done) or (what == REPLY and not why_silent and not failed)
-        noted = self._note(outgoing, thread, done, now, replied=is_answered)
+        replied = what == REPLY and not why_silent and not failed
+        noted = self._note(outgoing, thread, done, now, replied=replied)
         if failed:
             raise failed
         return _summary(what if text else "", why_silent, noted)

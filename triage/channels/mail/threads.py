@@ -17,7 +17,6 @@ from triage.channels.mail.reading import Mail
 
 # The widest that a ticket's own id may be.
 LONGEST_REMOTE_ID = 200
-MOST_REFERENCES = 50
 
 _TOKEN = re.compile(r"\[#([a-z2-7]{12})\]")
 # What mail programs put before a subject, in the languages of common ones.
@@ -29,9 +28,13 @@ _OURS = re.compile(r"<triage\.([0-9A-Za-z-]{1,60})\.([a-z2-7]{12})\.([a-z]{1,10}
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """What is kept of a thread. ``silent`` says why it gets no reply; ``actions`` counts what we have sent in it."""
+    """What is kept of a thread. ``silent`` says why it gets no reply; ``actions`` counts what we have sent in it.
+
+    ``key`` is the fingerprint of the mail that began it, ``message_id`` that mail's, where it has one of its own.
+    """
 
     remote_id: str
+    key: str
     message_id: str
     references: tuple[str, ...]
     subject: str
@@ -113,15 +116,13 @@ def own_message_id(delivery_id: str, token: str, what: str, domain: str) -> str:
     return f"<triage.{delivery_id}.{token}.{what}@{domain}>"
 
 
-def remote_id_of(mail: Mail) -> str:
-    """The ticket's own id: the Message-ID of the mail that opens it, or what identifies that mail where it has none."""
-    return mail.message_id if 0 < len(mail.message_id) <= LONGEST_REMOTE_ID else fingerprint(mail)
-
-
 def fingerprint(mail: Mail) -> str:
     """The same for copies of the same mail that came by different ways, another for every other mail."""
     date = mail.date.isoformat() if mail.date else ""
-    parts = (mail.message_id, mail.sender.key, date, mail.subject, mail.text)
+    # Without a Message-ID two alarms may say the same; the way that they went tells them apart.
+    way = () if mail.message_id else mail.headers.get("received", ())
+    hung = tuple(f"{one.name}:{one.size}" for one in mail.attachments)
+    parts = (mail.message_id, mail.sender.key, date, mail.subject, mail.text, *hung, *way)
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 

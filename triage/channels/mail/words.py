@@ -6,9 +6,9 @@ from __future__ import annotations
 RECEIPT = {
     "en": "Hello,\n\nwe have received your message and filed it as {token}.{queue} A person will look at it.\n\n"
     "To add something, answer this mail and leave the subject as it is. This mail was written automatically.",
-    "de": "Guten Tag,\n\nwir haben Ihre Nachricht erhalten und unter {token} abgelegt.{queue} Ein Mensch sieht sie sich "
-    "an.\n\nUm etwas zu ergänzen, antworten Sie auf diese Mail und lassen Sie den Betreff stehen. Diese Mail wurde "
-    "automatisch geschrieben.",
+    "de": "Guten Tag,\n\nwir haben Ihre Nachricht erhalten und unter {token} abgelegt.{queue} Ein Mensch sieht sie "
+    "sich an.\n\nUm etwas zu ergänzen, antworten Sie auf diese Mail und lassen Sie den Betreff stehen. Diese Mail "
+    "wurde automatisch geschrieben.",
     "fr": "Bonjour,\n\nnous avons reçu votre message et l’avons enregistré sous {token}.{queue} Une personne s’en "
     "occupera.\n\nPour ajouter quelque chose, répondez à ce message sans changer l’objet. Ce message a été écrit "
     "automatiquement.",
