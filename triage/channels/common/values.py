@@ -168,7 +168,8 @@ class Event(StrEnum):
 class GivenAnswer:
     """What the knowledge base said: an answer where ``reason`` is None, else an abstention.
 
-    The citations of an abstention are for agents only. ``reworded`` are a language model's checked sentences.
+    The citations of an abstention are for agents only. ``reworded`` are a language model's checked sentences;
+    ``nearest`` the ids and titles of the articles that an abstention almost chose.
     """
 
     text: str
@@ -178,6 +179,7 @@ class GivenAnswer:
     reason: str | None
     snapshot: str
     reworded: tuple[str, ...] = ()
+    nearest: tuple[tuple[str, str], ...] = ()
 
     @property
     def given(self) -> bool:
@@ -216,6 +218,7 @@ class Outgoing:
     is_repeat: bool = False
     bot_actions: int = 0
     human_touched: bool = False
+    text: str = ""
     is_open: bool = True
 
     @property
