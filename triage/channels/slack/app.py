@@ -248,7 +248,10 @@ class SlackApp:
 
         @assistant.user_message
         def asked(payload: Body, context: BoltContext, set_status: SetStatus) -> None:
-            if messages.is_written_by_a_person(payload):
+            # bolt takes every thread of a direct conversation for the pane; one that is a ticket stays one.
+            if desk.ticket_at(f"{context.channel_id}:{context.thread_ts}"):
+                messages.on_message(desk, payload, context.bot_user_id or "")
+            elif messages.is_written_by_a_person(payload):
                 self._later(self._answer_in_pane, payload, context, set_status)
 
         self._app.use(assistant)

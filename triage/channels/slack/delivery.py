@@ -11,6 +11,7 @@ from triage.channels.common.values import Gone, Outgoing
 from triage.channels.slack.cards import card
 from triage.channels.slack.desk import SlackDesk, failure, place_of
 from triage.channels.slack.limits import Block, actions, button, fit
+from triage.channels.slack.messages import who_of_the_desk
 from triage.channels.slack.replies import SHARE, fallback, reply_blocks
 from triage.channels.slack.words import say
 from triage.tickets.model import Outcome
@@ -54,7 +55,9 @@ def thread_of(desk: SlackDesk, outgoing: Outgoing) -> tuple[str, str]:
 
 def _reply(desk: SlackDesk, outgoing: Outgoing, place: tuple[str, str], done: Steps) -> str:
     """The words in the thread, as far as the policy and the people in it let the bot speak."""
-    if outgoing.human_touched:
+    channel, ts = place
+    there = _thread(desk, channel, ts)
+    if outgoing.human_touched or who_of_the_desk(desk, there, outgoing.features.get("slack_user", "")):
         done(THREAD, "")
         return "A person works on it, so the bot said nothing."
     mode = desk.table.policy.mode_at(outgoing.created_at)
@@ -62,15 +65,14 @@ def _reply(desk: SlackDesk, outgoing: Outgoing, place: tuple[str, str], done: St
         done(THREAD, "")
         return f"The policy is {mode}, so nothing was said in the thread."
     blocks = fit(reply_blocks(outgoing, in_hours=desk.is_open_hours()))
-    channel, ts = place
     watch = desk.table.watch.get(channel)
     answered = outgoing.answer is not None and outgoing.answer.given
     if answered and watch is not None and watch.answers == "ephemeral":
         _ephemeral(desk, outgoing, channel, ts, blocks)
         done(THREAD, "ephemeral")
         return "Answered, for the requester's eyes only."
-    earlier = _posted(desk, channel, ts, outgoing.marker) if outgoing.is_repeat else None
-    posted = earlier or _post(desk, channel, fallback(outgoing), blocks, ts)
+    # Where an earlier attempt posted it and never heard so, it stands there with the marker.
+    posted = _marked(there, outgoing.marker) or _post(desk, channel, fallback(outgoing), blocks, ts)
     done(THREAD, posted)
     return "Answered in the thread." if answered else "Said in the thread that it was filed."
 
@@ -115,13 +117,15 @@ def _post(desk: SlackDesk, channel: str, text: str, blocks: Sequence[Block], thr
     return str(answer["ts"])
 
 
-def _posted(desk: SlackDesk, channel: str, thread: str, marker: str) -> str | None:
-    """The moment of our message with that marker, where an earlier attempt posted it and never heard so."""
+def _thread(desk: SlackDesk, channel: str, ts: str) -> Sequence[Mapping[str, object]]:
+    """What was written in the thread so far, the first message left out; raises ``Gone`` where that was deleted."""
     try:
-        messages = desk.client.conversations_replies(channel=channel, ts=thread, limit=200)["messages"]
+        messages = desk.client.conversations_replies(channel=channel, ts=ts, limit=200)["messages"] or []
     except SlackApiError as error:
         raise failure(error) from error
-    return _marked(messages or [], marker)
+    if not any(one.get("ts") == ts for one in messages):
+        raise Gone("The message of the ticket was deleted.")
+    return [one for one in messages if one.get("ts") != ts]
 
 
 def _recent(desk: SlackDesk, channel: str, marker: str) -> str | None:

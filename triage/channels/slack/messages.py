@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from slack_sdk.errors import SlackApiError
@@ -100,7 +100,7 @@ def read_thread(desk: SlackDesk, remote_id: str) -> RemoteTicket:
     """
     channel, ts = place_of(remote_id)
     try:
-        found = desk.client.conversations_replies(channel=channel, ts=ts, limit=1, inclusive=True)["messages"]
+        found = desk.client.conversations_replies(channel=channel, ts=ts, limit=100, inclusive=True)["messages"]
         root = next((one for one in found or [] if one.get("ts") == ts), None)
         if root is None:
             raise Gone("The message was deleted before anybody looked.")
@@ -110,15 +110,25 @@ def read_thread(desk: SlackDesk, remote_id: str) -> RemoteTicket:
         raise failure(error) from error
     person = desk.people.person(str(root.get("user", "")))
     text = "\n".join(plain(_text(one)) for one in lines).strip()
+    replies = [one for one in found or [] if one.get("ts") != ts and is_written_by_a_person(one)]
     return RemoteTicket(
         remote_id=remote_id,
         subject="",
         body=f"{text}\n{_files(root)}".strip()[:LONGEST],
         requester=person.address,
         features={"slack_user": person.user_id, "slack_channel": channel},
+        messages=tuple(_said(desk, one, str(one["ts"])) for one in replies),
+        touched_by=who_of_the_desk(desk, replies, person.user_id),
         opened_at=datetime.fromtimestamp(float(ts), UTC),
         url=str(link) if link else None,
     )
+
+
+def who_of_the_desk(desk: SlackDesk, replies: Iterable[Event], requester: str) -> str | None:
+    """The first person of the desk, other than the requester, who wrote one of these."""
+    writers = dict.fromkeys(str(one["user"]) for one in replies if is_written_by_a_person(one))
+    helper = next((user for user in writers if user != requester and desk.people.at_desk(user)), None)
+    return desk.people.person(helper).address if helper else None
 
 
 def is_written_by_a_person(event: Event) -> bool:
