@@ -105,7 +105,10 @@ class RemoteTicket:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A new ticket, as far as the message tells."""
+    """A new ticket, as far as the message tells.
+
+    ``renews``: the same id may come again once the ticket is solved, and is another ticket then.
+    """
 
     remote_id: str
     subject: str
@@ -115,6 +118,7 @@ class Opened:
     features: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
     url: str | None = None
+    renews: bool = False
 
 
 @dataclass(frozen=True, slots=True)
