@@ -62,11 +62,13 @@ _HAPPENING: TypeAdapter[Happening] = TypeAdapter(
 )
 
 
-def take(sessions: sessionmaker[Session], jobs: JobQueue, channel: str, received: Received) -> bool:
+def take(
+    sessions: sessionmaker[Session], jobs: JobQueue, channel: str, received: Received, *, delay_s: float = 0
+) -> bool:
     """Store what came in and queue the work on it; False where its key came before. Commits."""
     state = ReceivedState.PENDING if received.happenings else ReceivedState.IGNORED
     happenings = [_as_json(one) for one in received.happenings] or None
-    return _store(sessions, jobs, channel, received, state, happenings=happenings)
+    return _store(sessions, jobs, channel, received, state, happenings=happenings, delay_s=delay_s)
 
 
 def keep_unreadable(sessions: sessionmaker[Session], channel: str, body: bytes, says: str) -> bool:
@@ -84,6 +86,7 @@ def _store(
     *,
     happenings: list[dict[str, object]] | None = None,
     body: bytes | None = None,
+    delay_s: float = 0,
 ) -> bool:
     now = datetime.now(UTC)
     row = {
@@ -103,7 +106,7 @@ def _store(
     with sessions.begin() as session:
         inserted = session.scalar(insert_unless_there(session, ReceivedRow, row).returning(ReceivedRow.id))
         if inserted and state is ReceivedState.PENDING and jobs:
-            jobs.enqueue_received(session, inserted, 1)
+            jobs.enqueue_received(session, inserted, 1, delay_s=delay_s)
     telemetry.RECEIVED.labels(channel, state.value if inserted else "repeated").inc()
     return inserted is not None
 
@@ -187,9 +190,10 @@ def _apply(
     """One happening in one transaction; a repeat of it changes nothing."""
     remote = None
     if isinstance(happening, Look):
-        if channel.system is None:
+        read = channel.read or (channel.system.read if channel.system else None)
+        if read is None:
             raise BadInput("The channel cannot read tickets: give it the address of the system.")
-        remote = channel.system.read(happening.remote_id)
+        remote = read(happening.remote_id)
     with sessions.begin() as session:
         match happening:
             case Opened():

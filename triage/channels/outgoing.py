@@ -51,6 +51,7 @@ def read_outgoing(session: Session, row: DeliveryRow, *, is_repeat: bool) -> Out
         done=dict(row.done),
         is_repeat=is_repeat,
         bot_actions=remote.bot_actions if remote else 0,
+        text=run.text,
         human_touched=bool(remote and remote.touched_by),
         # A ticket that was solved meanwhile needs no word of ours.
         is_open=remote is None or remote.status == Status.OPEN.value,
@@ -80,6 +81,7 @@ def given_answer(row: AnswerRow) -> GivenAnswer:
         reason=row.reason,
         snapshot=row.snapshot,
         reworded=tuple(one["text"] for one in row.reworded or ()),
+        nearest=tuple((one["article_id"], one["title"]) for one in row.nearest),
     )
 
 

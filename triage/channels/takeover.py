@@ -6,19 +6,23 @@ correction. So echoes of our own writing are known by what stands there, whoever
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from triage import telemetry
+from triage.channels.common.memory import recall, remember, remember_once
 from triage.channels.common.system import Channel
 from triage.channels.common.tables import source_of
 from triage.channels.common.values import Closed, Message, Opened, RemoteTicket, Said, Status
 from triage.channels.states import state_of
 from triage.db.engine import insert_unless_there
 from triage.db.tables import RemoteMessageRow, RemoteTicketRow, TicketRow
+from triage.errors import Conflict
 from triage.intake import MAX_FEATURES, MAX_NAME_CHARACTERS, JobQueue, accept
 from triage.privacy import mask, names_of
 from triage.tickets import store
@@ -36,8 +40,12 @@ def open_ticket(
     ``seen``: its fields are those that stand there, not just those that a message told.
     """
     known = find_remote(session, channel.name, opened.remote_id)
-    if known:
+    if known and opened.renews and known.status != Status.OPEN.value:
+        opened = _renewed(session, channel.name, opened)
+    elif known:
         return f"Ticket {known.ticket_id} was here before."
+    elif recall(session, channel.name, _over(opened.remote_id)) is not None:
+        return "It was over before it was told of."
     features = dict(list(opened.features.items())[:MAX_FEATURES])
     incoming = IncomingTicket(
         subject=opened.subject,
@@ -48,7 +56,10 @@ def open_ticket(
         delivery_id=opened.remote_id,
         features=features,
     )
-    acceptance = accept(session, jobs, incoming, mask_stored=mask_stored)
+    try:
+        acceptance = accept(session, jobs, incoming, mask_stored=mask_stored)
+    except Conflict:  # another worker opened it from another message on it, a moment ago
+        return "The ticket was opened by another message at the same time."
     row = {
         "channel": channel.name,
         "remote_id": opened.remote_id,
@@ -68,6 +79,8 @@ def open_ticket(
 def say(session: Session, jobs: JobQueue, channel: Channel, said: Said, mask_stored: bool) -> str:
     """Note a message; where nobody knows its ticket, open the one that it comes with."""
     row = find_remote(session, channel.name, said.remote_id)
+    if row is not None and row.status != Status.OPEN.value and said.otherwise and said.otherwise.renews:
+        row = None
     if row is None:
         if said.otherwise is None:
             return f"Nobody here knows the ticket {said.remote_id}."
@@ -80,6 +93,7 @@ def close(session: Session, channel: Channel, closed: Closed, mask_stored: bool)
     """Note that a ticket is solved, by whom and with which words."""
     row = find_remote(session, channel.name, closed.remote_id)
     if row is None:
+        remember_once(session, channel.name, _over(closed.remote_id), True)  # its beginning may still be on the way
         return f"Nobody here knows the ticket {closed.remote_id}."
     if closed.text.strip():
         last = Message(f"closed:{closed.remote_id}", closed.by, closed.text, public=True, by_agent=None)
@@ -120,8 +134,26 @@ def note_sent(session: Session, channel: str, remote: RemoteTicket, actions: int
 
 
 def find_remote(session: Session, channel: str, remote_id: str) -> RemoteTicketRow | None:
-    """The ticket as it was last seen there, locked until the caller commits."""
-    return session.get(RemoteTicketRow, (channel, remote_id), with_for_update=True, populate_existing=True)
+    """The ticket as it was last seen there, the newest of that id, locked until the caller commits."""
+    number = recall(session, channel, _renewals(remote_id))
+    newest = f"{remote_id}#{number}" if number else remote_id
+    return session.get(RemoteTicketRow, (channel, newest), with_for_update=True, populate_existing=True)
+
+
+def _renewed(session: Session, channel: str, opened: Opened) -> Opened:
+    """The same under an id of its own, as the one before is solved."""
+    known = recall(session, channel, _renewals(opened.remote_id))
+    number = (known if isinstance(known, int) else 1) + 1
+    remember(session, channel, _renewals(opened.remote_id), number)
+    return replace(opened, remote_id=f"{opened.remote_id}#{number}")
+
+
+def _renewals(remote_id: str) -> str:
+    return f"again:{hashlib.sha256(remote_id.encode()).hexdigest()}"
+
+
+def _over(remote_id: str) -> str:
+    return f"over:{hashlib.sha256(remote_id.encode()).hexdigest()}"
 
 
 def _why_not_new(session: Session, channel: Channel, remote: RemoteTicket) -> str:

@@ -77,6 +77,13 @@ class WebAnswer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+class Take(Protocol):
+    """Stores what came in and queues the work on it in one transaction; False where its key came before."""
+
+    def __call__(self, channel: str, received: Received, *, delay_s: float = 0) -> bool:
+        """``delay_s``: the work begins no sooner than after so many seconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What a channel may use of the desk.
@@ -88,7 +95,7 @@ class Services:
     sessions: sessionmaker[Session]
     jobs: JobQueue
     desk: Desk
-    take: Callable[[str, Received], bool]
+    take: Take
     mask_stored: bool = False
 
 
@@ -99,6 +106,7 @@ class Channel:
     In: ``verifier`` and ``parse`` for webhooks (``parse`` raises ``BadInput`` for what is malformed), ``dispatch``
     for one that speaks its own protocol over HTTP and verifies by itself, ``listen`` for one that holds a connection
     until the event is set (one worker of all does so; it is called again, with growing pauses, after it raises).
+    ``read`` serves the ``Look`` of one that has no system.
     Out: ``system`` for one with tickets of its own, else ``send``, which returns what happened in words.
     ``subscribed`` are the events that are sent of every ticket, whatever its source.
     """
@@ -112,6 +120,7 @@ class Channel:
     dispatch: Callable[[Webhook], WebAnswer] | None = None
     listen: Listen | None = None
     system: System | None = None
+    read: Callable[[str], RemoteTicket] | None = None
     poll_every_s: float | None = None
     send: Send | None = None
     check: Callable[[], Iterator[Finding]] | None = None

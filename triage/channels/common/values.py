@@ -105,7 +105,10 @@ class RemoteTicket:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A new ticket, as far as the message tells."""
+    """A new ticket, as far as the message tells.
+
+    ``renews``: the same id may come again once the ticket is solved, and is another ticket then.
+    """
 
     remote_id: str
     subject: str
@@ -115,6 +118,7 @@ class Opened:
     features: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
     url: str | None = None
+    renews: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +172,8 @@ class Event(StrEnum):
 class GivenAnswer:
     """What the knowledge base said: an answer where ``reason`` is None, else an abstention.
 
-    The citations of an abstention are for agents only. ``reworded`` are a language model's checked sentences.
+    The citations of an abstention are for agents only. ``reworded`` are a language model's checked sentences;
+    ``nearest`` the ids and titles of the articles that an abstention almost chose.
     """
 
     text: str
@@ -178,6 +183,7 @@ class GivenAnswer:
     reason: str | None
     snapshot: str
     reworded: tuple[str, ...] = ()
+    nearest: tuple[tuple[str, str], ...] = ()
 
     @property
     def given(self) -> bool:
@@ -216,6 +222,7 @@ class Outgoing:
     is_repeat: bool = False
     bot_actions: int = 0
     human_touched: bool = False
+    text: str = ""
     is_open: bool = True
 
     @property

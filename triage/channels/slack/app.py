@@ -1,0 +1,300 @@
+"""Which events, commands and clicks lead where? The bolt application.
+
+Whatever brings a ticket is stored before Slack is answered, so that Slack sends it again if that fails; all else is
+answered at once and done afterwards.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import structlog
+from slack_bolt import Ack, App, Assistant, BoltContext, BoltRequest, SetStatus, SetSuggestedPrompts
+from slack_bolt.adapter.socket_mode import SocketModeHandler
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+
+from triage.channels.common.system import WebAnswer
+from triage.channels.common.values import DeliveryFailed, Webhook
+from triage.channels.slack import actions, cards, home, messages, modal, replies
+from triage.channels.slack.asking import ask
+from triage.channels.slack.desk import SlackDesk, failure
+from triage.channels.slack.limits import actions as row
+from triage.channels.slack.limits import button, section
+from triage.channels.slack.words import say
+from triage.tickets.model import Verdict
+
+# Any: bolt hands bodies over as plain dictionaries.
+Body = dict[str, Any]
+
+SHORTCUT = "triage_make_ticket"
+MOST_AT_ONCE = 8
+
+log = structlog.get_logger(__name__)
+
+
+class SlackApp:
+    """The application of one workspace, for Socket Mode and signed HTTP alike."""
+
+    def __init__(self, desk: SlackDesk, signing_secret: str | None, app_token: str | None) -> None:
+        self._desk = desk
+        self._app_token = app_token
+        self._pool = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="slack")
+        self._app = App(
+            client=desk.client,
+            signing_secret=signing_secret or "not used in Socket Mode",
+            # Else Slack would be told that all is well before anything is stored.
+            process_before_response=True,
+            token_verification_enabled=False,
+            raise_error_for_unhandled_request=False,
+            logger=None,
+        )
+        self._register()
+
+    def dispatch(self, webhook: Webhook) -> WebAnswer:
+        """Answer one signed request; a forged or stale one gets 401."""
+        body = webhook.body.decode("utf-8", "replace")
+        headers: dict[str, str | Sequence[str]] = dict(webhook.headers)
+        answer = self._app.dispatch(BoltRequest(body=body, headers=headers))
+        given = {name: values[0] for name, values in answer.headers.items() if values}
+        return WebAnswer(answer.status, (answer.body or "").encode(), given)
+
+    def listen(self, stop: threading.Event) -> None:
+        """Hold a Socket Mode connection until told to stop."""
+        assert self._app_token is not None
+        # Trailing slash: the SDK puts the method's name right behind it.
+        client = WebClient(token=self._app_token, base_url=f"{self._desk.table.api_url}/")
+        handler = SocketModeHandler(self._app, self._app_token, web_client=client)
+        try:
+            handler.connect()  # type: ignore[no-untyped-call]  # bolt leaves it without types
+            stop.wait()
+        except SlackApiError as error:
+            raise failure(error) from error
+        finally:
+            handler.close()  # type: ignore[no-untyped-call]
+
+    def close(self) -> None:
+        """Finish what is in hand."""
+        self._pool.shutdown(wait=True, cancel_futures=False)
+
+    def _later(self, work: Callable[..., None], *arguments: object) -> None:
+        """Do something after Slack was answered; what goes wrong is logged, as nobody waits for it any more."""
+
+        def run() -> None:
+            try:
+                work(*arguments)
+            except SlackApiError as error:
+                log.warning("Slack refused", work=work.__name__, reason=str(failure(error)))
+            except Exception as error:  # the edge of the thread
+                log.error("failed after the answer", work=work.__name__, exc_info=error)
+
+        self._pool.submit(run)
+
+    def _register(self) -> None:
+        self._events()
+        self._clicks()
+        self._forms()
+        self._assistant()
+        self._app.command(self._desk.table.command)(self._on_command)
+        # Everything else is accepted, so that Slack does not send it again.
+        self._app.event({"type": "message"})(self._on_message)
+
+    def _events(self) -> None:
+        desk, app = self._desk, self._app
+
+        @app.event("app_mention")
+        def mention(event: Body) -> None:
+            messages.on_mention(desk, event)
+
+        @app.event("reaction_added")
+        def reaction(event: Body) -> None:
+            messages.on_reaction(desk, event)
+
+        @app.event("app_home_opened")
+        def opened(event: Body) -> None:
+            if event.get("tab", "home") == "home":
+                self._later(self._publish_home, str(event["user"]))
+
+    def _on_message(self, event: Body, context: BoltContext) -> None:
+        messages.on_message(self._desk, event, context.bot_user_id or "")
+
+    def _publish_home(self, user: str) -> None:
+        self._desk.client.views_publish(user_id=user, view=home.home_view(self._desk, user))
+
+    def _clicks(self) -> None:
+        desk = self._desk
+        followed: dict[str, Callable[[SlackDesk, Body], None]] = {
+            replies.SOLVED: lambda d, b: actions.on_verdict(d, b, Verdict.SOLVED),
+            replies.NOT_HELPFUL: lambda d, b: actions.on_verdict(d, b, Verdict.NOT_SOLVED),
+            replies.PERSON: actions.on_person,
+            replies.SHARE: actions.on_share,
+            cards.ACCEPT: actions.on_accept,
+            cards.TAKE: actions.on_take,
+        }
+        for place in range(3):
+            followed[f"{replies.CHOOSE_ARTICLE}_{place}"] = actions.on_article
+            followed[f"{replies.CHOOSE_VALUE}_{place}"] = actions.on_value
+        for action_id, follow in followed.items():
+            self._app.action(action_id)(self._click(follow))
+        # These open a form, for which Slack gives three seconds from the click.
+        self._app.action(cards.CHANGE)(self._click(actions.on_change))
+
+        @self._app.action(home.NEW_BUTTON)
+        def new(ack: Ack, body: Body) -> None:
+            ack()
+            self._later(self._open_form, body, "", "")
+
+        @self._app.action(replies.FILE)
+        def file(ack: Ack, body: Body) -> None:
+            ack()
+            channel, _, rest = str(body["actions"][0]["value"]).partition(":")
+            ts, _, text = rest.partition(" ")
+            self._later(self._open_form, body, text, f"{channel}:{ts}")
+
+        del desk
+
+    def _click(self, follow: Callable[[SlackDesk, Body], None]) -> Callable[[Ack, Body], None]:
+        def clicked(ack: Ack, body: Body) -> None:
+            ack()
+            self._later(follow, self._desk, body)
+
+        return clicked
+
+    def _forms(self) -> None:
+        desk, app = self._desk, self._app
+
+        @app.view(modal.NEW)
+        def new(ack: Ack, body: Body, view: Body) -> None:
+            modal.on_new(desk, body, view)
+            ack()
+
+        @app.view(modal.CHANGED)
+        def changed(ack: Ack, body: Body, view: Body) -> None:
+            ticket_id, values, card = modal.changed_values(desk, view)
+            user = str(body["user"]["id"])
+            if desk.people.at_desk(user):
+                for field, value in values.items():
+                    actions.correct(desk, ticket_id, field, value, desk.people.person(user).address)
+                self._later(self._mark_card, card, user)
+            ack()
+
+        @app.shortcut(SHORTCUT)
+        def make_ticket(ack: Ack, body: Body) -> None:
+            event = {"reaction": desk.table.emoji, "item": {"type": "message"}}
+            event["item"] = {"type": "message", "channel": body["channel"]["id"], "ts": body["message"]["ts"]}
+            messages.on_reaction(desk, event)
+            ack()
+
+    def _mark_card(self, card: dict[str, str], user: str) -> None:
+        found = self._desk.client.conversations_history(
+            channel=card["channel"], oldest=card["ts"], latest=card["ts"], inclusive=True, limit=1
+        )["messages"]
+        blocks = found[0].get("blocks") or [] if found else []
+        name = self._desk.people.person(user).name
+        note = f"Changed by {name}."
+        self._desk.client.chat_update(
+            channel=card["channel"], ts=card["ts"], text=note, blocks=replies.settled(blocks, note)
+        )
+
+    def _on_command(self, ack: Ack, command: Body) -> None:
+        verb, _, rest = str(command.get("text") or "").strip().partition(" ")
+        user = str(command["user_id"])
+        match verb.lower():
+            case "new":
+                ack()
+                self._later(self._open_form, {**command, "user": {"id": user}}, rest, "")
+            case "status":
+                ack()
+                self._later(self._tell_status, command, user)
+            case "ask" if rest.strip():
+                ack()
+                self._later(self._tell_answer, command, rest.strip(), user)
+            case "ask":
+                ack(say("ask_what", self._desk.people.person(user).language, command=self._desk.table.command))
+            case _:
+                ack(say("help", self._desk.people.person(user).language, command=self._desk.table.command))
+
+    def _open_form(self, body: Body, text: str, origin: str) -> None:
+        language = self._desk.people.person(str(body["user"]["id"])).language
+        view = modal.new_view(self._desk, language, text=text, origin=origin)
+        self._desk.client.views_open(trigger_id=str(body["trigger_id"]), view=view)
+
+    def _tell_status(self, command: Body, user: str) -> None:
+        self._whisper(command, user, home.status_lines(self._desk, user), None)
+
+    def _tell_answer(self, command: Body, question: str, user: str) -> None:
+        said = ask(self._desk, question, user)
+        self._whisper(command, user, said.text, said.blocks)
+
+    def _whisper(self, command: Body, user: str, text: str, blocks: list[dict[str, object]] | None) -> None:
+        """Say something to one person, where the command was given or, if the app is not there, in a conversation."""
+        channel = str(command["channel_id"])
+        try:
+            self._desk.client.chat_postEphemeral(channel=channel, user=user, text=text, blocks=blocks)
+        except SlackApiError:
+            own = str(self._desk.client.conversations_open(users=user)["channel"]["id"])
+            self._desk.client.chat_postMessage(channel=own, text=text, blocks=blocks)
+
+    def _assistant(self) -> None:
+        desk, assistant = self._desk, Assistant()
+
+        @assistant.thread_started
+        def started(context: BoltContext, set_suggested_prompts: SetSuggestedPrompts) -> None:
+            language = desk.people.person(context.user_id or "").language
+            self._later(self._greet, context, set_suggested_prompts, say("greeting", language))
+
+        @assistant.user_message
+        def asked(payload: Body, context: BoltContext, set_status: SetStatus) -> None:
+            # bolt takes every thread of a direct conversation for the pane; one that is a ticket stays one.
+            if desk.ticket_at(f"{context.channel_id}:{context.thread_ts}"):
+                messages.on_message(desk, payload, context.bot_user_id or "")
+            elif messages.is_written_by_a_person(payload):
+                self._later(self._answer_in_pane, payload, context, set_status)
+
+        self._app.use(assistant)
+
+    def _greet(self, context: BoltContext, prompts: SetSuggestedPrompts, greeting: str) -> None:
+        self._desk.client.chat_postMessage(
+            channel=str(context.channel_id), thread_ts=str(context.thread_ts), text=greeting
+        )
+        if self._desk.table.prompts:
+            prompts(prompts=list(self._desk.table.prompts))
+
+    def _answer_in_pane(self, payload: Body, context: BoltContext, set_status: SetStatus) -> None:
+        """Stream the cited answer; where there is none, offer to file a ticket."""
+        user, question = str(payload["user"]), messages.plain(str(payload.get("text") or ""))
+        channel, thread = str(context.channel_id), str(context.thread_ts)
+        language = self._desk.people.person(user).language
+        set_status(say("thinking", language))
+        said = ask(self._desk, question, user)
+        offer = [
+            section(say("file_offer", said.language)),
+            row(
+                f"file:{payload['ts']}",
+                [button(say("new_ticket", said.language), replies.FILE, f"{channel}:{thread} {question}"[:2_000])],
+            ),
+        ]
+        stream = self._desk.client.chat_stream(
+            channel=channel,
+            thread_ts=thread,
+            recipient_team_id=context.team_id,
+            recipient_user_id=user,
+            buffer_size=256,
+        )
+        for start in range(0, len(said.text), 1_000):
+            stream.append(markdown_text=said.text[start : start + 1_000])
+        stream.stop(blocks=offer)
+
+
+def check_connection(desk: SlackDesk) -> str:
+    """The name of the bot and its workspace; raises ``DeliveryFailed``."""
+    try:
+        known = desk.client.auth_test()
+    except SlackApiError as error:
+        raise failure(error) from error
+    except OSError as error:
+        raise DeliveryFailed(f"Slack cannot be reached: {type(error).__name__}.", faulty=True) from error
+    return f"{known.get('user')} in {known.get('team')}"

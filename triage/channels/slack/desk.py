@@ -1,0 +1,122 @@
+"""What do all parts of the Slack desk have at hand?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+from sqlalchemy import select
+
+from triage.channels.common.memory import recall, remember
+from triage.channels.common.system import Services
+from triage.channels.common.tables import source_of
+from triage.channels.common.values import DeliveryFailed, Gone, Received
+from triage.channels.slack.people import People
+from triage.channels.slack.table import SlackTable
+from triage.db.tables import RemoteTicketRow, TicketRow
+from triage.tickets import store
+
+# What Slack says of things that are there no more or never were for us; the words are what an admin reads.
+GONE = {
+    "channel_not_found": "the channel does not exist, or the app was not invited to it",
+    "not_in_channel": "the app is not in the channel: invite it there",
+    "is_archived": "the channel is archived",
+    "message_not_found": "the message was deleted",
+    "thread_not_found": "the thread was deleted",
+    "user_not_found": "the person has left",
+    "cannot_dm_bot": "the person is a bot",
+    "restricted_action": "the workspace forbids it there",
+}
+TIRED = {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
+BROKEN = {"invalid_auth", "account_inactive", "token_revoked", "token_expired", "not_authed", "missing_scope"}
+
+
+@dataclass(frozen=True, slots=True)
+class SlackDesk:
+    """One workspace, its settings, and the desk behind it."""
+
+    name: str
+    table: SlackTable
+    services: Services
+    client: WebClient
+    people: People
+
+    def take(self, received: Received, *, delay_s: float = 0) -> bool:
+        """Store what came and queue the work on it; False where it came before."""
+        return self.services.take(self.name, received, delay_s=delay_s)
+
+    def ticket_at(self, remote_id: str) -> str | None:
+        """The id of the ticket that lives in that thread."""
+        with self.services.sessions() as session:
+            row = session.get(RemoteTicketRow, (self.name, remote_id))
+            return row.ticket_id if row else None
+
+    def remote_of(self, ticket_id: str) -> RemoteTicketRow | None:
+        """The thread that a ticket lives in."""
+        query = select(RemoteTicketRow).where(
+            RemoteTicketRow.channel == self.name, RemoteTicketRow.ticket_id == ticket_id
+        )
+        with self.services.sessions() as session:
+            return session.scalars(query).first()
+
+    def story(self, ticket_id: str) -> TicketRow:
+        """The ticket with all that was made of it; raises ``NotFound``."""
+        with self.services.sessions() as session:
+            return store.find_ticket(session, ticket_id)
+
+    def tickets_of(self, address: str, *, limit: int = 20) -> list[TicketRow]:
+        """The newest tickets of a requester that came through this channel."""
+        query = (
+            select(TicketRow)
+            .where(
+                TicketRow.source == source_of(self.name), TicketRow.requester_key == address.strip().casefold()[:200]
+            )
+            .order_by(TicketRow.id.desc())
+            .limit(limit)
+            .options(*store.STORY)
+        )
+        with self.services.sessions() as session:
+            return list(session.scalars(query))
+
+    def recall(self, key: str) -> object:
+        """What was kept under that key, or None."""
+        with self.services.sessions() as session:
+            return recall(session, self.name, key)
+
+    def keep(self, key: str, value: object) -> None:
+        """Keep a value under a key."""
+        with self.services.sessions.begin() as session:
+            remember(session, self.name, key, value)
+
+    def is_open_hours(self) -> bool:
+        """Whether the desk is in."""
+        hours = self.table.policy.hours
+        return hours is None or hours.open_at(datetime.now(UTC))
+
+
+def place_of(remote_id: str) -> tuple[str, str]:
+    """Channel and thread of a ticket; raises ``Gone`` for what is no thread."""
+    channel, colon, ts = remote_id.partition(":")
+    if not colon or not ts:
+        raise Gone(f"{remote_id[:60]!r} is no thread of Slack's.")
+    return channel, ts
+
+
+def failure(error: SlackApiError) -> DeliveryFailed:
+    """What an error of Slack's means for a delivery, in words."""
+    response = error.response
+    code = str(response.get("error", "unknown")) if response is not None else "unknown"
+    headers: Mapping[str, str] = getattr(response, "headers", {}) or {}
+    if getattr(response, "status_code", 200) == 429 or code in ("ratelimited", "rate_limited"):
+        wait = next((value for name, value in headers.items() if name.lower() == "retry-after"), "30")
+        return DeliveryFailed("Slack asks to wait.", wait_s=float(wait) if str(wait).isdigit() else 30.0)
+    if code in GONE:
+        return Gone(f"Slack says {code}: {GONE[code]}.")
+    if code in BROKEN:
+        return DeliveryFailed(f"Slack says {code}: check the tokens and scopes with `triage slack check`.", faulty=True)
+    if code in TIRED:
+        return DeliveryFailed(f"Slack says {code}.", faulty=True)
+    return DeliveryFailed(f"Slack refused it: {code}.", retryable=False)

@@ -1,0 +1,71 @@
+"""How does text from tickets and articles look in Slack, without being alive there?
+
+Slack's own words on escaping: https://docs.slack.dev/messaging/formatting-message-text#escaping
+"""
+
+from __future__ import annotations
+
+import re
+
+_FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
+_HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
+_BOLD = re.compile(r"(?<!\*)\*\*(?=\S)([^*\n]+?)(?<=\S)\*\*(?!\*)")
+_LINK = re.compile(r"\[([^\[\]\n]{1,200})\]\((https?://[^\s()<>|]{1,1000})\)")
+_BULLET = re.compile(r"^(\s*)[-*]\s+", re.MULTILINE)
+# What Slack would make a mention, a link or an emoji of even in plain text.
+_AT = re.compile(r"@(?=(?:here|channel|everyone)\b)", re.IGNORECASE)
+JOINER = "\N{WORD JOINER}"
+
+
+def escaped(text: str) -> str:
+    """Text as it is, whatever stands in it: no mention, no link, no special word comes alive."""
+    return _escaped(text.replace("\0", ""))
+
+
+def mrkdwn(text: str) -> str:
+    """Markdown of an article as Slack writes it: bold, headings, bullets and web links; code stays as it is."""
+    parts, end = [], 0
+    for fence in _FENCE.finditer(text):
+        parts += [_prose(text[end : fence.start()]), escaped(fence.group())]
+        end = fence.end()
+    return "".join([*parts, _prose(text[end:])])
+
+
+def quoted(text: str) -> str:
+    """Every line behind a bar."""
+    return "\n".join(f">{line}" for line in text.splitlines())
+
+
+def link(url: str, label: str) -> str:
+    """A link that shows its label; one that is no web address is only its label."""
+    if not re.match(r"https?://[^\s<>|]+\Z", url):
+        return escaped(label)
+    return f"<{url.replace('&', '&amp;')}|{escaped(label).replace('|', '¦')}>"
+
+
+def cut(text: str, length: int) -> str:
+    """At most so many characters, ending at a word where there is one near."""
+    if len(text) <= length:
+        return text
+    head = text[: length - 1]
+    space = max(head.rfind(" "), head.rfind("\n"))
+    return (head[:space] if space > length * 0.7 else head).rstrip() + "…"
+
+
+def _prose(text: str) -> str:
+    links: list[str] = []
+
+    def keep(match: re.Match[str]) -> str:
+        links.append(link(match.group(2), match.group(1)))
+        return f"\0{len(links) - 1}\0"
+
+    plain = _escaped(_LINK.sub(keep, text.replace("\0", "")))
+    plain = _HEADING.sub(r"*\1*", plain)
+    plain = _BULLET.sub(r"\1• ", plain)
+    plain = _BOLD.sub(r"*\1*", plain)
+    return re.sub("\0(\\d+)\0", lambda match: links[int(match.group(1))], plain)
+
+
+def _escaped(text: str) -> str:
+    plain = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _AT.sub(f"@{JOINER}", plain)
