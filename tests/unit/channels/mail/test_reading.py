@@ -80,6 +80,7 @@ BOMBS = {
     ),
     "parts": lambda: b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\n" * 1_000_000,
     "tags": lambda: b"Content-Type: text/html\r\n\r\n" + b"<b>" * 3_000_000,
+    "depth": lambda: b"Content-Type: text/html\r\n\r\n" + b"<div>" * 2_000_000 + b"x",
     "recipients": lambda: b"To: " + b"a@b.example, " * 500_000 + b"\r\n\r\nx",
     "references": lambda: b"References: " + b"<a@b>" * 1_000_000 + b"\r\n\r\nx",
     "headers": lambda: b"X-A: b\r\n" * 500_000 + b"\r\nx",
