@@ -61,6 +61,9 @@ class Imap:
             box.login(user, secret, initial_folder=None)
         else:
             box.login_utf8(user, secret, initial_folder=None)
+        # imaplib keeps what the server told before the login, which is less.
+        told = box.client.capability()[1][-1] or b""
+        box.client.capabilities = tuple(told.decode("ascii", "replace").upper().split())
 
 
 class Smtp:
