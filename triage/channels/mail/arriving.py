@@ -46,7 +46,7 @@ class Reader:
                 return Received(key, nature.value, note=f"No ticket and no reply: {silent}.")
         # One that began its thread came before, and what followed then may not have been stored.
         is_reply = thread is not None and thread.key != key
-        happening = self._said(thread, mail, key) if thread and is_reply else self._opened(mail, key, silent)
+        happening = self._said(thread, mail, key, silent) if thread and is_reply else self._opened(mail, key, silent)
         event = "reply" if is_reply else "new"
         return Received(key, event, (happening,), f"It gets no reply: {silent}." if silent else "")
 
@@ -56,29 +56,36 @@ class Reader:
         known = known or self._threads.of_ticket(key)
         return known if known and known.requester.lower() == requester_of(mail, self._table.own).lower() else None
 
-    def _said(self, thread: Thread, mail: Mail, key: str) -> Said:
+    def _said(self, thread: Thread, mail: Mail, key: str, silent: str) -> Said:
+        """A message on the thread's ticket. Should that never come about, it is a ticket of its own."""
         self._threads.join(mail.message_id, thread)
         by_agent = is_one_of(mail.sender.address, self._table.agents) or mail.sender.key in self._table.own
         said = _said(thread, mail, key, by_agent=by_agent)
-        return replace(said, otherwise=self._as_opened(thread.remote_id, mail))
+        own = self._thread(mail, key, key, silent)
+        self._threads.begin(own)
+        return replace(said, otherwise=self._as_opened(own.remote_id, mail))
 
     def _opened(self, mail: Mail, key: str, silent: str) -> Opened:
         # A known Message-ID on another mail is a mistake of its program or an attempt to hide it: it counts as new.
         known = self._threads.of_message(mail.message_id) if mail.message_id else None
         is_taken = known is not None and known.key != key
         remote_id = key if is_taken or not 0 < len(mail.message_id) <= LONGEST_REMOTE_ID else mail.message_id
-        thread = Thread(
+        thread = self._thread(mail, remote_id, key, silent)
+        self._threads.begin(thread)
+        self._threads.join(mail.message_id, thread)
+        return self._as_opened(remote_id, mail)
+
+    def _thread(self, mail: Mail, remote_id: str, key: str, silent: str) -> Thread:
+        return Thread(
             remote_id=remote_id,
             key=key,
-            message_id="" if is_taken else mail.message_id,
+            message_id=mail.message_id,
             references=(mail.references or mail.in_reply_to)[-MOST_REFERENCES:],
             subject=mail.subject,
             requester=requester_of(mail, self._table.own),
             answer_to=answer_to(mail, self._table.own),
             silent=silent,
         )
-        self._threads.begin(thread)
-        return self._as_opened(remote_id, mail)
 
     def _as_opened(self, remote_id: str, mail: Mail) -> Opened:
         return Opened(

@@ -23,18 +23,20 @@ from imap_tools.mailbox import BaseMailBox
 from sqlalchemy.exc import SQLAlchemyError
 
 from triage.channels.common.system import Services
-from triage.channels.common.values import DeliveryFailed, Received
+from triage.channels.common.values import DeliveryFailed, Received, Said
 from triage.channels.inbox import keep_unreadable
 from triage.channels.mail.arriving import Reader
 from triage.channels.mail.memory import Memory
 from triage.channels.mail.reading import read_mail
 from triage.channels.mail.servers import Imap
 from triage.channels.mail.table import ImapTable, MailTable
+from triage.db.tables import RemoteTicketRow
 
 # The server's clock may be another than ours.
 OVERLAP = timedelta(days=1)
 # So long the end of the program may have to wait for a connection that only listens.
 SLICE_S = 1.0
+WAITS_S = 15.0
 
 log = structlog.get_logger(__name__)
 
@@ -129,9 +131,16 @@ class Listener:
             return
         received = self._read(fetched)
         if received is not None:
-            is_new = self._services.take(self._name, received)
-            log.info("mail taken", channel=self._name, uid=uid, key=received.key, event=received.event, new=is_new)
+            is_new = self._services.take(self._name, received, delay_s=self._delay_s(received))
+            log.info("mail taken", channel=self._name, uid=uid, key=received.key, what=received.event, new=is_new)
         self._mark(box, folder, uid)
+
+    def _delay_s(self, received: Received) -> float:
+        """A reply waits for the ticket of its thread where that came in the same moment."""
+        threads = [one.remote_id for one in received.happenings if isinstance(one, Said)]
+        with self._services.sessions() as session:
+            is_there = all(session.get(RemoteTicketRow, (self._name, remote_id)) for remote_id in threads)
+        return 0.0 if is_there else WAITS_S
 
     def _read(self, fetched: Fetched) -> Received | None:
         try:

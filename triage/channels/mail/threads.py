@@ -87,7 +87,6 @@ class Threads:
     def begin(self, thread: Thread) -> None:
         """Keep a new thread; one that is known already stays as it is."""
         self._memory.remember_once(f"thread:{thread.token}", asdict(thread))
-        self.join(thread.message_id, thread)
 
     def join(self, message_id: str, thread: Thread) -> None:
         """Keep that a mail belongs to a thread."""

@@ -62,7 +62,8 @@ def test_a_reply_is_a_message_without_what_it_quotes() -> None:
     reply = said(desk.take("reply"))
     assert reply.remote_id == "<m1@customer.example>"
     assert (reply.message.text, reply.message.by_agent) == ("Still broken.", False)
-    assert reply.otherwise and reply.otherwise.remote_id == "<m1@customer.example>"
+    assert reply.otherwise and reply.otherwise.remote_id not in (reply.remote_id, ""), "should that ticket never come"
+    assert desk.threads.of_ticket(reply.otherwise.remote_id)
 
 
 def test_an_agents_reply_says_that_a_person_works_on_it() -> None:
@@ -98,6 +99,8 @@ def test_the_reply_to_a_mail_that_nobody_here_knows_is_a_ticket() -> None:
 def test_the_same_mail_gives_the_same_key_and_ticket_again() -> None:
     desk = Desk()
     assert desk.take("plain") == desk.take("plain")
+    desk.take("reply")
+    assert desk.take("reply") == desk.take("reply")
 
 
 def test_a_copy_through_a_mailing_list_is_no_ticket_of_its_own() -> None:
