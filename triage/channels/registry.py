@@ -41,6 +41,13 @@ MOST_BYTES = 1_000_000
 log = structlog.get_logger(__name__)
 
 
+class ChannelBroken(Misconfigured):
+    """A channel is set up wrongly; the others work, and this one may after a change and a restart."""
+
+    code = "channel-broken"
+    status = 503
+
+
 class KindTable(Protocol):
     """The table of one kind of channel."""
 
@@ -59,9 +66,9 @@ class Channels:
     broken: Mapping[str, str]
 
     def find(self, name: str) -> Channel:
-        """The channel; raises ``Misconfigured`` where it is broken, ``NotFound`` where there is none."""
+        """The channel; raises ``ChannelBroken``, ``NotFound`` where there is none."""
         if name in self.broken:
-            raise Misconfigured(f"Channel {name} is not usable: {self.broken[name]}")
+            raise ChannelBroken(f"Channel {name} is not usable: {self.broken[name]}")
         if name not in self.open:
             known = ", ".join(sorted(self.open)) or "none is set up"
             raise NotFound(f"There is no channel {name[:100]!r} (there are: {known}). Channels stand in channels.toml.")

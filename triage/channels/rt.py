@@ -15,6 +15,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from triage.channels.common.calling import Caller
+from triage.channels.common.moments import moment
 from triage.channels.common.paths import parse_json, text_at, value_at
 from triage.channels.common.system import Channel, Page, Services
 from triage.channels.common.tables import ChannelTable, Environment, FieldTable, Name, PollTable, Secret, Url
@@ -149,8 +150,8 @@ class RequestTracker:
             messages=tuple(self._message(one, requesters) for one in changes if one.kind in SPOKEN),
             touched_by=touched[0] if touched else None,
             opened_by_us=created is not None and created.creator == self.me(),
-            opened_at=_moment(text_at(body, "Created")),
-            updated_at=_moment(text_at(body, "LastUpdated")),
+            opened_at=moment(text_at(body, "Created")),
+            updated_at=moment(text_at(body, "LastUpdated")),
             version=reply.etag,
             url=f"{self._table.url}/Ticket/Display.html?id={remote_id}",
             merged_into=found if found != remote_id else None,
@@ -184,7 +185,7 @@ class RequestTracker:
 
     def changed_since(self, cursor: str | None, since: datetime) -> Iterator[Page]:
         """Tickets by LastUpdated, the longest unchanged first; the cursor is that moment of the last one."""
-        begin = (_moment(cursor or "") or since) - OVERLAP
+        begin = (moment(cursor or "") or since) - OVERLAP
         ago = (datetime.now(UTC) - begin).total_seconds()
         for page in range(1, MOST_PAGES * PAGE):
             query = {
@@ -277,8 +278,8 @@ class RequestTracker:
             if not isinstance(items, list):
                 return
             for item in items:
-                moment = _moment(text_at(item, "Created"))
-                yield _Change(text_at(item, "id"), text_at(item, "Type"), text_at(item, "Creator.id"), moment)
+                at = moment(text_at(item, "Created"))
+                yield _Change(text_at(item, "id"), text_at(item, "Type"), text_at(item, "Creator.id"), at)
             if len(items) < PAGE:
                 return
 
@@ -322,12 +323,3 @@ def _status(name: str, *, merged: bool) -> Status:
     if merged:
         return Status.MERGED
     return Status.SOLVED if name in OVER else Status.OPEN
-
-
-def _moment(value: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return moment if moment.year > 1970 else None

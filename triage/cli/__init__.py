@@ -24,6 +24,7 @@ from triage.cli import (
     models,
     policy,
     serve,
+    slack,
     tickets,
 )
 from triage.cli.show import complain
@@ -47,6 +48,7 @@ cli.add_typer(answers.cli, name="answers")
 cli.add_typer(channels.cli, name="channels")
 cli.add_typer(letters.deliveries, name="deliveries")
 cli.add_typer(letters.received, name="received")
+cli.add_typer(slack.cli, name="slack")
 cli.add_typer(models.cli, name="models")
 cli.add_typer(datasets.cli, name="datasets")
 cli.add_typer(labels.cli, name="labels")

@@ -182,7 +182,7 @@ def test_a_secret_address_is_neither_logged_nor_shown(door: Door, capsys: pytest
 def test_channels_that_are_missing_or_broken_say_so_and_keep_no_other_from_working(door: Door) -> None:
     missing = door.client.post("/v1/webhooks/none", json={})
     assert missing.status_code == 404 and "There is no channel" in missing.json()["detail"]
-    assert door.client.post("/v1/webhooks/broken", json={}).status_code == 500
+    assert door.client.post("/v1/webhooks/broken", json={}).status_code == 503
     ready = door.client.get("/readyz").json()
     assert ready["channels"]["broken"]["ready"] is False and "verify" in ready["channels"]["broken"]["says"]
     assert ready["channels"]["desk"]["ready"] is True

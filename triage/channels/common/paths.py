@@ -47,6 +47,12 @@ def text_at(body: object, path: str) -> str:
     return as_text(value_at(body, path))
 
 
+def items_at(body: object, path: str) -> list[object]:
+    """The list that stands there; empty where there is none."""
+    value = value_at(body, path)
+    return value if isinstance(value, list) else []
+
+
 def as_text(value: object) -> str:
     """A JSON value as text, empty for None."""
     match value:

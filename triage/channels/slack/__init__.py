@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 
 from slack_sdk import WebClient
@@ -10,8 +9,8 @@ from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 
 from triage.channels.common.system import Channel, Services
 from triage.channels.common.tables import Environment
-from triage.channels.common.values import Finding
-from triage.channels.slack.app import SlackApp, check_connection
+from triage.channels.slack.app import SlackApp
+from triage.channels.slack.check import check
 from triage.channels.slack.delivery import send
 from triage.channels.slack.desk import SlackDesk
 from triage.channels.slack.messages import read_thread
@@ -45,9 +44,6 @@ class SlackTable(_Table):
         desk = SlackDesk(name, self, services, sending, people)
         app = SlackApp(SlackDesk(name, self, services, patient, people), signing, app_token)
 
-        def check() -> Iterator[Finding]:
-            yield Finding(True, "credentials", f"the bot is {check_connection(desk)}.")
-
         return Channel(
             name=name,
             kind=self.kind,
@@ -57,6 +53,6 @@ class SlackTable(_Table):
             listen=app.listen if app_token else None,
             read=partial(read_thread, desk),
             send=partial(send, desk),
-            check=check,
+            check=partial(check, desk, app_token),
             close=app.close,
         )

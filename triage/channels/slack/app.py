@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -18,19 +19,19 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from triage.channels.common.system import WebAnswer
-from triage.channels.common.values import DeliveryFailed, Webhook
+from triage.channels.common.values import Webhook
 from triage.channels.slack import actions, cards, home, messages, modal, replies
 from triage.channels.slack.asking import ask
 from triage.channels.slack.desk import SlackDesk, failure
 from triage.channels.slack.limits import actions as row
-from triage.channels.slack.limits import button, section
+from triage.channels.slack.limits import button, fit, section
+from triage.channels.slack.manifest import SHORTCUT
 from triage.channels.slack.words import say
 from triage.tickets.model import Verdict
 
 # Any: bolt hands bodies over as plain dictionaries.
 Body = dict[str, Any]
 
-SHORTCUT = "triage_make_ticket"
 MOST_AT_ONCE = 8
 
 log = structlog.get_logger(__name__)
@@ -268,7 +269,8 @@ class SlackApp:
         user, question = str(payload["user"]), messages.plain(str(payload.get("text") or ""))
         channel, thread = str(context.channel_id), str(context.thread_ts)
         language = self._desk.people.person(user).language
-        set_status(say("thinking", language))
+        with suppress(SlackApiError):  # it only decorates
+            set_status(say("thinking", language))
         said = ask(self._desk, question, user)
         offer = [
             section(say("file_offer", said.language)),
@@ -277,24 +279,19 @@ class SlackApp:
                 [button(say("new_ticket", said.language), replies.FILE, f"{channel}:{thread} {question}"[:2_000])],
             ),
         ]
-        stream = self._desk.client.chat_stream(
-            channel=channel,
-            thread_ts=thread,
-            recipient_team_id=context.team_id,
-            recipient_user_id=user,
-            buffer_size=256,
-        )
-        for start in range(0, len(said.text), 1_000):
-            stream.append(markdown_text=said.text[start : start + 1_000])
-        stream.stop(blocks=offer)
-
-
-def check_connection(desk: SlackDesk) -> str:
-    """The name of the bot and its workspace; raises ``DeliveryFailed``."""
-    try:
-        known = desk.client.auth_test()
-    except SlackApiError as error:
-        raise failure(error) from error
-    except OSError as error:
-        raise DeliveryFailed(f"Slack cannot be reached: {type(error).__name__}.", faulty=True) from error
-    return f"{known.get('user')} in {known.get('team')}"
+        try:
+            stream = self._desk.client.chat_stream(
+                channel=channel,
+                thread_ts=thread,
+                recipient_team_id=context.team_id,
+                recipient_user_id=user,
+                buffer_size=256,
+            )
+            for start in range(0, len(said.text), 1_000):
+                stream.append(markdown_text=said.text[start : start + 1_000])
+            stream.stop(blocks=offer)
+        except SlackApiError as error:  # where a workspace has no streaming, the words come all at once
+            log.warning("not streamed", reason=str(failure(error)))
+            self._desk.client.chat_postMessage(
+                channel=channel, thread_ts=thread, text=said.text, blocks=fit([*said.blocks, *offer])
+            )

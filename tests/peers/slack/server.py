@@ -1,0 +1,149 @@
+"""What local-slack lacks: the assistant's and streaming methods, 429, and events sent as Slack sends them.
+
+It answers each Web API method as Slack's page on it says, and keeps what was called.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs
+
+import httpx
+
+# Any: bodies of the Web API are plain dictionaries.
+Json = dict[str, Any]
+
+
+@dataclass
+class SlackServer:
+    """``calls`` are the methods with their arguments; ``tired`` is how often each method answers 429 first."""
+
+    port: int = 0
+    calls: list[tuple[str, Json]] = field(default_factory=list)
+    tired: dict[str, int] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    messages: list[Json] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def api(self) -> str:
+        return f"http://127.0.0.1:{self.port}/api"
+
+    def called(self, method: str) -> list[Json]:
+        return [arguments for name, arguments in self.calls if name == method]
+
+    def answer(self, method: str, given: Json) -> tuple[int, dict[str, str], Json]:
+        with self.lock:
+            self.calls.append((method, given))
+            if self.tired.get(method, 0) > 0:
+                self.tired[method] -= 1
+                return 429, {"Retry-After": "1"}, {"ok": False, "error": "ratelimited"}
+            if method in self.errors:
+                return 200, {}, {"ok": False, "error": self.errors[method]}
+            return 200, {}, {"ok": True} | self._answer(method, given)
+
+    def _answer(self, method: str, given: Json) -> Json:
+        if method in ("chat.postMessage", "chat.startStream"):
+            return self._post(given)
+        user, ts = str(given.get("user")), given.get("ts")
+        profile = {"email": f"{user.lower()}@fennvale.example", "display_name": user}
+        there = [one for one in self.messages if one["thread_ts"] == ts]
+        answers: dict[str, Json] = {
+            "auth.test": {"user": "triage", "team": "Fennvale", "user_id": "U0BOT", "bot_id": "B0BOT", "team_id": "T1"},
+            "users.info": {"user": {"id": user, "name": user, "locale": "en-US", "profile": profile}},
+            "conversations.replies": {"messages": [{"ts": ts, "user": "U1", "text": "VPN drops"}, *there]},
+            "conversations.history": {"messages": []},
+            "chat.getPermalink": {"permalink": f"https://slack.example/{given.get('message_ts')}"},
+            "conversations.open": {"channel": {"id": "D1"}},
+        }
+        return answers.get(method, {"ts": "1.1", "channel": given.get("channel", "")})
+
+    def _post(self, given: Json) -> Json:
+        ts = f"{time.time():.6f}"
+        message = {"ts": ts, "thread_ts": given.get("thread_ts"), "bot_id": "B0BOT", "user": "U0BOT"}
+        self.messages.append({**message, "channel": given["channel"], "blocks": given.get("blocks")})
+        return {"ts": ts, "channel": given["channel"], "message": message}
+
+
+@contextmanager
+def slack_server() -> Iterator[SlackServer]:
+    """Listen until the block is left."""
+    server = SlackServer()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+            if "json" in self.headers.get("Content-Type", ""):
+                given = json.loads(raw or "{}")
+            else:
+                given = {name: _value(values[0]) for name, values in parse_qs(raw).items()}
+            status, headers, body = server.answer(self.path.rsplit("/", 1)[1], given)
+            content = json.dumps(body).encode()
+            self.send_response(status)
+            for name, value in {"Content-Type": "application/json", **headers}.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.port = listener.server_port
+    thread = threading.Thread(target=listener.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        listener.shutdown()
+        listener.server_close()
+        thread.join(5)
+
+
+def _value(text: str) -> object:
+    """Slack's libraries put JSON into forms."""
+    if text[:1] in "[{":
+        return json.loads(text)
+    return text
+
+
+def event(kind: Json, event_id: str) -> Json:
+    """An event in its envelope."""
+    return {
+        "type": "event_callback",
+        "team_id": "T1",
+        "api_app_id": "A1",
+        "event_id": event_id,
+        "event_time": int(time.time()),
+        "event": kind,
+        "authorizations": [{"team_id": "T1", "user_id": "U0BOT", "is_bot": True}],
+    }
+
+
+def send(url: str, secret: str, body: Json, *, retry: int = 0, age_s: float = 0) -> httpx.Response:
+    """Deliver an event as Slack does, signed; ``retry`` is the number of the redelivery."""
+    raw = json.dumps(body)
+    stamp = str(int(time.time() - age_s))
+    signature = hmac.new(secret.encode(), f"v0:{stamp}:{raw}".encode(), hashlib.sha256).hexdigest()
+    headers = {
+        "Content-Type": "application/json",
+        "X-Slack-Request-Timestamp": stamp,
+        "X-Slack-Signature": f"v0={signature}",
+    }
+    if retry:
+        headers |= {"X-Slack-Retry-Num": str(retry), "X-Slack-Retry-Reason": "http_timeout"}
+    return httpx.post(url, content=raw, headers=headers, timeout=20)
