@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from triage.channels.common.system import Channel, Services
-from triage.channels.common.tables import ChannelTable, Environment, Name, Secret, Table
+from triage.channels.common.tables import ChannelTable, Name, Secret, Table
 from triage.channels.mail.addresses import is_address
 
 Security = Literal["tls", "starttls", "none"]
@@ -121,30 +119,3 @@ class MailTable(ChannelTable):
     def own(self) -> frozenset[str]:
         """The desk's own addresses in small letters."""
         return frozenset(one.lower() for one in (self.address, *self.aliases))
-
-    def build(self, name: str, environment: Environment, services: Services | None) -> Channel:
-        """The channel with its secrets; raises ``Misconfigured``."""
-        # Read here, for these bring what the settings alone do not need.
-        from triage.channels.mail.arriving import Reader
-        from triage.channels.mail.checking import check
-        from triage.channels.mail.listening import Listener
-        from triage.channels.mail.memory import DurableMemory, PassingMemory
-        from triage.channels.mail.replying import Replier
-        from triage.channels.mail.servers import Imap, Smtp
-
-        imap = Imap(self.imap, environment)
-        smtp = Smtp(self.smtp, environment, self.address) if self.smtp else None
-        memory = DurableMemory(services.sessions, name) if services else PassingMemory()
-        reader = Reader(self, memory)
-        listener = Listener(name, self, imap, reader, memory, services) if services else None
-        replier = Replier(self, smtp, memory) if smtp and services else None
-        return Channel(
-            name=name,
-            kind=self.kind,
-            policy=self.policy,
-            sending=self.sending,
-            parse=reader.parse,
-            listen=listener.listen if listener else None,
-            send=replier.send if replier else None,
-            check=partial(check, self, imap, smtp),
-        )
