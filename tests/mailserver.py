@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import email
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ class Postbox:
     envelopes: list[Envelope] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
     loses_next_answer: bool = False
+    token: str = ""
 
     @property
     def mails(self) -> list[EmailMessage]:
@@ -35,6 +37,10 @@ class Postbox:
             return self.answers.pop(0)
         envelope.rcpt_tos.append(address)
         return "250 OK"
+
+    async def auth_XOAUTH2(self, server: SMTP, args: list[str]) -> AuthResult:
+        given = base64.b64decode(args[1]).decode()
+        return AuthResult(success=given == f"user=help@desk.example\1auth=Bearer {self.token}\1\1", handled=False)
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         self.envelopes.append(envelope)

@@ -259,6 +259,22 @@ def test_a_mail_longer_than_the_limit_is_taken_with_its_beginning(post: Post) ->
     assert body.startswith("It says:") and body.endswith("is cut here.)") and len(body) < 110_000
 
 
+def test_a_mail_that_the_server_cannot_read_does_not_stop_the_others(post: Post) -> None:
+    with post.listening():
+        pass
+    post.peer.deliver(mail(1))
+    post.peer.cut()
+    for path in (post.peer.folder / "mail" / ADDRESS).glob("[cn][ue][rw]/*"):
+        path.chmod(0)
+    post.peer.deliver(mail(2))
+    with post.listening():
+        until(post.has(2), what="the mail behind it", timeout_s=30)
+    assert post.subjects() == ["VPN 2"]
+    assert [one.event for one in post.taken] == ["unreadable", "new"]
+    for path in (post.peer.folder / "mail" / ADDRESS).glob("[cn][ue][rw]/*"):
+        path.chmod(0o600)
+
+
 def test_the_check_says_what_works_and_what_is_missing(post: Post) -> None:
     findings = list(post.open().check())  # type: ignore[misc]
     assert all(one.ok for one in findings), findings

@@ -37,6 +37,8 @@ OVERLAP = timedelta(days=1)
 # So long the end of the program may have to wait for a connection that only listens.
 SLICE_S = 1.0
 WAITS_S = 15.0
+MOST_REFUSALS = 6
+BEGINNING_BYTES = 65_536
 
 log = structlog.get_logger(__name__)
 
@@ -69,6 +71,14 @@ class Fetched:
     arrived_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """How often the server has refused to give a mail."""
+
+    uid: int = 0
+    times: int = 0
+
+
 class Listener:
     """Takes the mails of a channel as they come."""
 
@@ -81,6 +91,7 @@ class Listener:
         self._reader = reader
         self._memory = memory
         self._services = services
+        self._refused = Refused()
         folder = f"{imap.table.host}/{imap.table.user}/{imap.table.folder}"
         self._key = f"folder:{hashlib.sha256(folder.encode()).hexdigest()[:40]}"
 
@@ -126,7 +137,7 @@ class Listener:
                 return _uids(box, "ALL")
 
     def _take(self, box: BaseMailBox, folder: Folder, uid: int, since: datetime | None) -> None:
-        fetched = fetch(box, uid, int(self._table.most_mb * 1_000_000))
+        fetched = self._fetch(box, folder, uid)
         if fetched is None or (since and fetched.arrived_at and fetched.arrived_at < since):
             return
         received = self._read(fetched)
@@ -134,6 +145,23 @@ class Listener:
             is_new = self._services.take(self._name, received, delay_s=self._delay_s(received))
             log.info("mail taken", channel=self._name, uid=uid, key=received.key, what=received.event, new=is_new)
         self._mark(box, folder, uid)
+
+    def _fetch(self, box: BaseMailBox, folder: Folder, uid: int) -> Fetched | None:
+        """The mail. Of one that the server again and again does not give, the beginning; then it is noted and left.
+
+        Others wait behind it. Each try is a connection of its own that works up to there, so it is not the network.
+        """
+        times = self._refused.times if self._refused.uid == uid else 0
+        if times >= MOST_REFUSALS:
+            note = f"The IMAP server does not give mail number {uid} of {self._table.imap.folder}: look at it there."
+            log.error("mail not given", channel=self._name, uid=uid, folder=self._table.imap.folder)
+            self._services.take(self._name, Received(f"refused:{folder.validity}:{uid}", "unreadable", note=note))
+            return None
+        self._refused = Refused(uid, times + 1)
+        most = int(self._table.most_mb * 1_000_000) if times < MOST_REFUSALS // 2 else BEGINNING_BYTES
+        fetched = fetch(box, uid, most)
+        self._refused = Refused()
+        return fetched
 
     def _delay_s(self, received: Received) -> float:
         """A reply waits for the ticket of its thread where that came in the same moment."""

@@ -60,7 +60,9 @@ class Replier:
         """A reply where there is an answer, else a receipt where the desk wants such; each in the mode apply only."""
         if plan.reply:
             return REPLY, plan.reply
-        if self._table.receipt and self._table.policy.mode_at(now) == "apply":
+        # One is enough: a ticket that is triaged again needs no second.
+        is_new = thread.actions == 0 or RECEIPT in outgoing.done
+        if self._table.receipt and is_new and self._table.policy.mode_at(now) == "apply":
             return RECEIPT, _receipt(outgoing, thread)
         return RECEIPT, ""
 

@@ -14,7 +14,7 @@ from imap_tools.mailbox import BaseMailBox
 
 from triage.channels.common.tables import Environment
 from triage.channels.common.values import DeliveryFailed
-from triage.channels.mail.addresses import domain_of
+from triage.channels.mail.addresses import ascii_address, domain_of
 from triage.channels.mail.table import IMAP_PORTS, SMTP_PORTS, ImapTable, ServerTable, SmtpTable
 from triage.errors import Misconfigured
 
@@ -81,7 +81,8 @@ class Smtp:
     def send(self, recipient: str, content: bytes) -> None:
         """Hand over a whole mail; raises ``DeliveryFailed`` that says whether the same may succeed later."""
         with self.open() as client, smtp_failures(self.table.host, self.port):
-            client.sendmail(self.address, [recipient], content)
+            sender, to = ascii_address(self.address), ascii_address(recipient)
+            client.sendmail(sender or self.address, [to or recipient], content)
 
     @contextmanager
     def open(self) -> Iterator[smtplib.SMTP]:
@@ -155,6 +156,9 @@ def smtp_failures(host: str, port: int) -> Iterator[None]:
         raise DeliveryFailed(f"{where} cannot do what the table asks for: {error}", faulty=True) from error
     except smtplib.SMTPException as error:
         raise DeliveryFailed(f"{where} broke off: {error}", faulty=True) from error
+    except UnicodeError as error:
+        says = f"{where} cannot be told of letters beyond ASCII: look at address, user and password."
+        raise DeliveryFailed(says, faulty=True) from error
     except OSError as error:
         raise DeliveryFailed(_unreachable(where, error), faulty=True) from error
 

@@ -62,8 +62,8 @@ class Desk:
         self.memory = PassingMemory()
         self.threads = Threads(self.memory, "desk.example")
         self.threads.begin(THREAD)
-        environment = {"SMTP": "smtp-password"}
-        self.replier = Replier(self.table, Smtp(self.table.smtp, environment, self.table.address), self.memory)
+        self.environment = {"SMTP": "smtp-password"}
+        self.replier = Replier(self.table, Smtp(self.table.smtp, self.environment, self.table.address), self.memory)
         self.done: dict[str, str] = {}
 
     def send(self, **values: object) -> str:
@@ -73,7 +73,7 @@ class Desk:
 
 @pytest.fixture
 def postbox() -> Iterator[Postbox]:
-    with post_office() as box:
+    with post_office(auth_require_tls=False) as box:
         yield box
 
 
@@ -190,6 +190,41 @@ def test_a_server_without_tls_gets_no_mail_where_tls_is_wanted(postbox: Postbox)
     with pytest.raises(DeliveryFailed, match="cannot do what the table asks for"):
         Desk(postbox, smtp={"security": "starttls"}).send()
     assert postbox.envelopes == []
+
+
+def test_an_access_token_opens_the_server_too(postbox: Postbox) -> None:
+    for token, works in (("t0ken", True), ("old", False)):
+        postbox.token = "t0ken"
+        desk = Desk(postbox, smtp={"user": "help@desk.example", "token": "env:SMTP"})
+        desk.environment["SMTP"] = token
+        if works:
+            assert desk.send() == "A reply was sent."
+        else:
+            with pytest.raises(DeliveryFailed, match="refused the login: 535"):
+                desk.send()
+
+
+def test_a_domain_of_letters_beyond_ascii_is_written_as_the_dns_knows_it(postbox: Postbox) -> None:
+    desk = Desk(postbox)
+    desk.threads.begin(replace(THREAD, remote_id="<i@x>", answer_to="ana@bücher.example"))
+    desk.send(remote_id="<i@x>")
+    assert postbox.envelopes[0].rcpt_tos == ["ana@xn--bcher-kva.example"]
+    assert postbox.mails[0]["To"] == "ana@xn--bcher-kva.example"
+
+
+def test_a_password_that_cannot_be_sent_is_said_in_words() -> None:
+    with post_office(authenticator=accepts(b"help", b"x"), auth_require_tls=False) as postbox:
+        desk = Desk(postbox, smtp={"user": "help", "password": "env:SMTP"})
+        desk.environment["SMTP"] = "pässwörd"
+        with pytest.raises(DeliveryFailed, match="beyond ASCII"):
+            desk.send()
+
+
+def test_a_second_run_sends_no_second_receipt(postbox: Postbox) -> None:
+    desk = Desk(postbox, receipt=True)
+    assert desk.send(answer=None) == "A receipt was sent."
+    desk.done.clear()
+    assert desk.send(answer=None, delivery_id="d2") == "There was nothing to send."
 
 
 def test_a_thread_that_is_not_known_gets_no_reply(postbox: Postbox) -> None:
