@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 import subprocess
 import tempfile
@@ -21,6 +22,7 @@ from tests.doubles import NoJobs
 from tests.mailserver import Postbox, accepts, post_office
 from tests.peers.dovecot import PASSWORD, Dovecot, dovecot
 from tests.processes import free_port, until
+from tests.receiver import receiving
 from tests.unit.kb.doubles import WordEncoder
 from triage.channels import inbox
 from triage.channels.common.system import Channel, Services
@@ -318,23 +320,25 @@ def test_a_mail_to_itself_goes_round(post: Post) -> None:
     assert post.subjects() == [], "our own mail is no ticket"
 
 
-def test_tls_both_ways_and_a_certificate_that_nobody_vouches_for(
-    sessions: sessionmaker[Session], tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("security", ["tls", "starttls"])
+def test_tls_both_ways_and_a_certificate_that_nobody_vouches_for(security: str, tmp_path: Path) -> None:
     certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
     command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
     subprocess.run(command, check=True, capture_output=True)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
-    options = {"tls_context": context, "authenticator": accepts(b"help", b"smtp-password"), "auth_required": True}
+    login = {"authenticator": accepts(b"help", b"smtp-password")}
+    options = {"ssl_context": context, "auth_require_tls": False} if security == "tls" else {"tls_context": context}
     with (
         tempfile.TemporaryDirectory(prefix="triage-mail-") as folder,
         dovecot(Path(folder) / "dovecot", tls=(certificate, key)) as peer,
-        post_office(**options) as postbox,
+        post_office(**login, **options) as postbox,
     ):
-        imap = {"host": "127.0.0.1", "port": peer.port, "security": "starttls", "user": ADDRESS, "password": "env:I"}
-        smtp = {"host": "127.0.0.1", "port": postbox.port, "user": "help", "password": "env:S"}
+        both = {"host": "127.0.0.1", "security": security}
+        imap_port = peer.tls_port if security == "tls" else peer.port
+        imap = {**both, "port": imap_port, "user": ADDRESS, "password": "env:I"}
+        smtp = {**both, "port": postbox.port, "user": "help", "password": "env:S"}
         trust = {"ca_file": str(certificate)}
         environment = {"I": PASSWORD, "S": "smtp-password"}
         table = {"kind": "mail", "address": ADDRESS}
@@ -344,3 +348,24 @@ def test_tls_both_ways_and_a_certificate_that_nobody_vouches_for(
         for wrong in ({"imap": imap, "smtp": smtp | trust}, {"imap": imap | trust, "smtp": smtp}):
             findings = list(build("mail", {**table, **wrong}, environment).check())  # type: ignore[misc]
             assert any("certificate that is not trusted" in one.says for one in findings if not one.ok), findings
+
+
+def test_an_access_token_opens_the_mailbox_and_an_expired_one_is_said_in_words(tmp_path: Path) -> None:
+    secret = tmp_path / "token"
+    active = json.dumps({"active": True, "username": ADDRESS}).encode()
+    expired = json.dumps({"active": False}).encode()
+    with (
+        receiving() as provider,
+        tempfile.TemporaryDirectory(prefix="triage-mail-") as folder,
+        dovecot(Path(folder) / "dovecot", introspection=f"{provider.url}/introspect") as peer,
+    ):
+        kind = {"Content-Type": "application/json"}
+        provider.answers = [(200, kind, active), (200, kind, expired)]
+        secret.write_text("t0ken")
+        imap = {"host": "127.0.0.1", "port": peer.port, "security": "none", "user": ADDRESS, "token": f"file:{secret}"}
+        channel = build("mail", {"kind": "mail", "address": ADDRESS, "imap": imap}, {})
+        assert all(one.ok for one in channel.check())  # type: ignore[misc]
+        secret.write_text("old")
+        (finding,) = channel.check()  # type: ignore[misc]
+        assert not finding.ok and "refused the login: check user and token" in finding.says
+    assert b"t0ken" in provider.requests[0].body and b"old" in provider.requests[1].body

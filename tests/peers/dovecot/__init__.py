@@ -29,7 +29,7 @@ listen = 127.0.0.1
 ssl = {ssl}
 {tls}
 disable_plaintext_auth = no
-auth_mechanisms = plain login
+auth_mechanisms = {mechanisms}
 mail_location = maildir:{folder}/mail/%u
 mail_uid = {user}
 mail_gid = {group}
@@ -43,7 +43,7 @@ service imap-login {{
     port = {port}
   }}
   inet_listener imaps {{
-    port = 0
+    port = {tls_port}
   }}
 }}
 service anvil {{
@@ -53,8 +53,7 @@ service stats {{
   chroot =
 }}
 passdb {{
-  driver = static
-  args = password={password}
+{passdb}
 }}
 userdb {{
   driver = static
@@ -69,6 +68,7 @@ class Dovecot:
 
     port: int
     folder: Path
+    tls_port: int = 0
 
     @contextmanager
     def mailbox(self, user: str = "help@desk.example", folder: str = "INBOX") -> Iterator[MailBoxUnencrypted]:
@@ -101,10 +101,16 @@ class Dovecot:
 
 
 @contextmanager
-def dovecot(folder: Path, *, tls: tuple[Path, Path] | None = None) -> Iterator[Dovecot]:
-    """Start it (as root, as it wants to be); ``tls`` are a certificate and its key. Stopped when the block is left."""
+def dovecot(
+    folder: Path, *, tls: tuple[Path, Path] | None = None, introspection: str | None = None
+) -> Iterator[Dovecot]:
+    """Start it (as root, as it wants to be); it is stopped when the block is left.
+
+    ``tls`` are a certificate and its key; ``introspection`` is the address that vouches for access tokens, which are
+    then the only way in (https://doc.dovecot.org/2.3/configuration_manual/authentication/oauth2/).
+    """
     nobody = pwd.getpwnam("nobody")
-    port = free_port()
+    port, tls_port = free_port(), free_port() if tls else 0
     (folder / "mail").mkdir(parents=True)
     (folder / "run").mkdir()
     os.chown(folder / "mail", nobody.pw_uid, nobody.pw_gid)
@@ -115,7 +121,9 @@ def dovecot(folder: Path, *, tls: tuple[Path, Path] | None = None) -> Iterator[D
     text = CONFIGURATION.format(
         folder=folder,
         port=port,
-        password=PASSWORD,
+        tls_port=tls_port,
+        passdb=_passdb(folder, introspection),
+        mechanisms="xoauth2" if introspection else "plain login",
         ssl="yes" if tls else "no",
         tls=files,
         user=nobody.pw_uid,
@@ -124,7 +132,7 @@ def dovecot(folder: Path, *, tls: tuple[Path, Path] | None = None) -> Iterator[D
     configuration = folder / "dovecot.conf"
     configuration.write_text(text)
     process = subprocess.Popen([DOVECOT, "-F", "-c", str(configuration)], start_new_session=True)
-    peer = Dovecot(port, folder)
+    peer = Dovecot(port, folder, tls_port)
     try:
         until(lambda: _answers(peer), what="Dovecot", timeout_s=20)
         yield peer
@@ -133,9 +141,17 @@ def dovecot(folder: Path, *, tls: tuple[Path, Path] | None = None) -> Iterator[D
         process.wait(20)
 
 
+def _passdb(folder: Path, introspection: str | None) -> str:
+    if introspection is None:
+        return f"  driver = static\n  args = password={PASSWORD}"
+    settings = f"introspection_url = {introspection}\nintrospection_mode = post\nactive_attribute = active\n"
+    (folder / "oauth2.conf").write_text(f"{settings}active_value = true\nusername_attribute = username\n")
+    return f"  driver = oauth2\n  mechanisms = xoauth2\n  args = {folder}/oauth2.conf"
+
+
 def _answers(peer: Dovecot) -> bool:
     try:
-        with peer.mailbox():
-            return True
+        MailBoxUnencrypted("127.0.0.1", peer.port, timeout=20).logout()
+        return True
     except OSError:
         return False

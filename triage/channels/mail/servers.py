@@ -129,10 +129,11 @@ def imap_failures(host: str, port: int) -> Iterator[None]:
     except MailboxFolderSelectError as error:
         raise DeliveryFailed(f"{where} does not open the folder: check its name.", faulty=True) from error
     except (imaplib.IMAP4.error, ImapToolsError) as error:
-        said = str(error)[:200]
-        refused = "AUTHENTICATE" in said.upper()
-        hint = " Check user and token." if refused else ""
-        raise DeliveryFailed(f"{where} broke off: {said}.{hint}", faulty=True) from error
+        said = str(error)[:200].rstrip(".")
+        # As RFC 5530 codes it; a refused token comes as another error than a refused password.
+        if "AUTHENTICATIONFAILED" in said:
+            raise DeliveryFailed(f"{where} refused the login: check user and token.", faulty=True) from error
+        raise DeliveryFailed(f"{where} broke off: {said}.", faulty=True) from error
     except OSError as error:
         raise DeliveryFailed(_unreachable(where, error), faulty=True) from error
 
