@@ -143,6 +143,7 @@ def test_new_mail_is_taken_as_it_comes_and_what_lay_there_is_not(post: Post) -> 
         assert time.monotonic() - began < 5, "told by the server (IDLE), not found by looking"
         post.peer.deliver(mail(2, headers="In-Reply-To: <m1@customer.example>\n", text="Still."))
         until(post.has(2), what="the reply", timeout_s=10)
+    assert [job[3] for job in post.jobs.queued] == [0, 15], "a reply waits for the ticket of its thread"
     assert post.subjects() == ["VPN 1"] and post.count(RemoteMessageRow) == 1
     with post.peer.mailbox() as box:
         assert len(box.uids("KEYWORD $Triage")) == 2 and len(box.uids("UNSEEN")) == 3, "nothing is marked as read"

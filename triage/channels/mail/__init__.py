@@ -25,7 +25,7 @@ class MailTable(_Table):
         imap = Imap(self.imap, environment)
         smtp = Smtp(self.smtp, environment, self.address) if self.smtp else None
         memory = DurableMemory(services.sessions, name) if services else PassingMemory()
-        reader = Reader(self, memory)
+        reader = Reader(self, memory, keeps_subjects=services is None or not services.mask_stored)
         listener = Listener(name, self, imap, reader, memory, services) if services else None
         replier = Replier(self, smtp, memory) if smtp and services else None
         return Channel(

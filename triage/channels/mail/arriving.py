@@ -18,10 +18,14 @@ MOST_REFERENCES = 50
 
 
 class Reader:
-    """Reads the mails of a channel. What it learns of threads is kept before anything follows from it."""
+    """Reads the mails of a channel. What it learns of threads is kept before anything follows from it.
 
-    def __init__(self, table: MailTable, memory: Memory) -> None:
+    ``keeps_subjects``: False where nothing that people write may be stored unmasked; replies then have a plain subject.
+    """
+
+    def __init__(self, table: MailTable, memory: Memory, *, keeps_subjects: bool = True) -> None:
         self._table = table
+        self._keeps_subjects = keeps_subjects
         self._threads = Threads(memory, domain_of(table.address))
 
     def parse(self, webhook: Webhook) -> Received:
@@ -81,7 +85,7 @@ class Reader:
             key=key,
             message_id=mail.message_id,
             references=(mail.references or mail.in_reply_to)[-MOST_REFERENCES:],
-            subject=mail.subject,
+            subject=mail.subject if self._keeps_subjects else "",
             requester=requester_of(mail, self._table.own),
             answer_to=answer_to(mail, self._table.own),
             silent=silent,

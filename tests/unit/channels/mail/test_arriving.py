@@ -163,6 +163,15 @@ def test_a_form_on_the_web_names_its_user_in_reply_to() -> None:
     assert thread and (thread.answer_to, thread.silent) == ("dora@customer.example", "")
 
 
+def test_a_desk_that_stores_masked_texts_keeps_no_subject() -> None:
+    memory = PassingMemory()
+    Reader(MailTable.model_validate(TABLE), memory, keeps_subjects=False).receive(
+        read_mail((FIXTURES / "plain.eml").read_bytes())
+    )
+    thread = Threads(memory, "desk.example").of_ticket("<m1@customer.example>")
+    assert thread and thread.subject == "" and "VPN" not in repr(thread)
+
+
 def test_our_own_mail_is_ignored() -> None:
     message_id = own_message_id("d1", token_of("x"), "reply", "desk.example")
     raw = f"From: help@desk.example\r\nMessage-ID: {message_id}\r\n\r\nHello".encode()
