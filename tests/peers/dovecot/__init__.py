@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from imap_tools import MailBoxUnencrypted
@@ -75,10 +76,10 @@ class Dovecot:
         with MailBoxUnencrypted("127.0.0.1", self.port, timeout=20).login(user, PASSWORD, folder) as box:
             yield box
 
-    def deliver(self, raw: bytes, user: str = "help@desk.example") -> None:
-        """Put a mail into the inbox."""
+    def deliver(self, raw: bytes, user: str = "help@desk.example", at: datetime | None = None) -> None:
+        """Put a mail into the inbox, as if it had come at that time."""
         with self.mailbox(user) as box:
-            box.append(raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"), "INBOX")
+            box.append(raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"), "INBOX", at)
 
     def cut(self, user: str = "help@desk.example") -> None:
         """Throw everybody off who is connected as that user."""

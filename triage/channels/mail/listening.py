@@ -32,8 +32,9 @@ from triage.channels.mail.servers import Imap
 from triage.channels.mail.table import ImapTable, MailTable
 from triage.db.tables import RemoteTicketRow
 
-# The server's clock may be another than ours.
+# The server's clock may be another than ours, and dates of arrival count whole seconds.
 OVERLAP = timedelta(days=1)
+EARLY = timedelta(minutes=10)
 # So long the end of the program may have to wait for a connection that only listens.
 SLICE_S = 1.0
 WAITS_S = 15.0
@@ -115,7 +116,7 @@ class Listener:
         began = datetime.fromisoformat(known.began) if known else datetime.now(UTC)
         if known:
             log.warning("folder renumbered", channel=self._name, folder=self._table.imap.folder)
-            since = max(began, datetime.fromisoformat(known.at) - OVERLAP)
+            since = max(began - EARLY, datetime.fromisoformat(known.at) - OVERLAP)
             uids = _uids(box, f"SINCE {imap_date(since)}")
         else:
             since, uids = None, self._first(box)
