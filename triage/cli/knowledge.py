@@ -31,7 +31,7 @@ from kb import (
     read_questions,
 )
 from triage.app import ensure_encoder, open_database, open_encoder, open_reranker
-from triage.cli.options import AsJson, settings_for_command
+from triage.cli.options import AsJson, InLanguage, OnProduct, settings_for_command
 from triage.cli.show import err, note, out, print_json, progress
 from triage.errors import BadInput, NotFound
 from triage.learning.answers import FEWEST_QUERIES, HeldOut, about_questions, bar_for, certify_answers, held_out_figures
@@ -83,15 +83,17 @@ def sync(
 def search(
     query: Annotated[str, typer.Argument(help="What to look for.")],
     limit: Annotated[int, typer.Option(min=1, max=100)] = 5,
+    product: OnProduct = None,
+    language: InLanguage = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the best passages, one per article.
 
-    Example: `triage kb search "KES-2041"`
+    Example: `triage kb search "KES-2041" --product Kestrel`
     """
     settings = settings_for_command()
     knowledge = KnowledgeBase.open(settings.knowledge_folder, open_encoder(settings), reranker=open_reranker(settings))
-    hits = knowledge.search(query, limit=limit)
+    hits = knowledge.search(query, limit=limit, product=product, language=language, only_language=bool(language))
     if as_json:
         print_json({"query": query, "hits": [asdict(hit) for hit in hits]})
         return
