@@ -255,8 +255,8 @@ class KnowledgeBase:
     ) -> Answer | Abstention:
         """Verbatim, cited words for the audiences, or why there are none.
 
-        ``language`` and ``product`` are as in ``search``. ``bar`` says how sure an answer must be, by default as the gate has it; an article whose review is overdue
-        ``today`` (UTC) is not answered from.
+        ``language`` and ``product`` are as in ``search``. ``bar`` says how sure an answer must be, by default as the
+        gate has it; an article whose review is overdue ``today`` (UTC) is not answered from.
         """
         state, gate = self._state, self._gate
         marks = [f"+g{gate.name}"] if gate.name else []

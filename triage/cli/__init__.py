@@ -15,6 +15,7 @@ from triage.cli import (
     datasets,
     demo,
     importing,
+    judged,
     keys,
     knowledge,
     labels,
@@ -24,6 +25,7 @@ from triage.cli import (
     models,
     policy,
     serve,
+    snapshots,
     tickets,
 )
 from triage.cli.show import complain
@@ -41,6 +43,8 @@ cli = typer.Typer(
 )
 for module in (serve, learn, importing, ask, tickets, answers, demo):
     module.register(cli)
+for module in (judged, snapshots):
+    module.register(knowledge.cli)
 cli.add_typer(tickets.cli, name="tickets")
 cli.add_typer(knowledge.cli, name="kb")
 cli.add_typer(answers.cli, name="answers")
