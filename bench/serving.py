@@ -59,6 +59,8 @@ def main() -> None:
                     if client.get("/readyz").status_code == 200:
                         break
                 except httpx.TransportError:
+                    if server.poll() is not None:
+                        sys.exit("The server has ended; what it said stands above.")
                     time.sleep(0.02)
             ready = time.perf_counter() - began
             memory = psutil.Process(server.pid).memory_info().rss
