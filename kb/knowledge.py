@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from kb import store
-from kb.answering import Bar, Judge, hits, usual_bar
+from kb.answering import NEVER, Bar, Judge, hits, usual_bar
 from kb.articles import (
     PUBLIC,
     Abstention,
@@ -276,7 +276,8 @@ class KnowledgeBase:
             return judge.reply(view, question, vector, view.rank(question, vector, language=language, among=among))
 
         public = said(audiences)
-        if isinstance(public, Answer) or state.audiences <= set(audiences):
+        # Where nothing is sure enough, other audiences would get no answer either: a search less.
+        if isinstance(public, Answer) or state.audiences <= set(audiences) or judge.bar.give >= NEVER:
             return public
         anybody = said(None)
         cited = self._audience_cited(state.snapshot, anybody)
