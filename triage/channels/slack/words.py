@@ -199,8 +199,10 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "digest": {
         "en": "*The week in the help desk*\n{asked} asked, {answered} answered, {solved} solved, {person} to a person.",
         "de": "*Die Woche im Helpdesk*\n{asked} Fragen, {answered} beantwortet, {solved} gelöst, {person} an Menschen.",
-        "fr": "*La semaine du support*\n{asked} demandes, {answered} réponses, {solved} résolues, {person} à une personne.",
-        "es": "*La semana del equipo*\n{asked} preguntas, {answered} respuestas, {solved} resueltas, {person} a personas.",
+        "fr": "*La semaine du support*\n"
+        "{asked} demandes, {answered} réponses, {solved} résolues, {person} à une personne.",
+        "es": "*La semana del equipo*\n"
+        "{asked} preguntas, {answered} respuestas, {solved} resueltas, {person} a personas.",
     },
     "digest_silent": {
         "en": "Not answered: {reasons}.",
