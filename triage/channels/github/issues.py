@@ -27,7 +27,7 @@ STAFF = ("OWNER", "MEMBER", "COLLABORATOR")
 # https://docs.github.com/en/rest/using-the-rest-api/issue-event-types: what a person does who works on an issue.
 WORK = ("labeled", "unlabeled", "assigned", "unassigned", "milestoned", "renamed", "closed", "reopened", "locked")
 # updated_at counts whole seconds, and GitHub's clock may be another than ours.
-OVERLAP = timedelta(seconds=60)
+OVERLAP, SECOND = timedelta(seconds=60), timedelta(seconds=1)
 MENTION = re.compile(r"(?<![\w`])@(?=[A-Za-z0-9])")
 
 
@@ -69,7 +69,7 @@ class Issues:
         issue = self._issue(remote_id)
         author = text_at(issue, "user.login")
         events = list(self._events(remote_id))
-        messages = tuple(self._message(one, author) for one in self._pages(f"/{remote_id}/comments"))
+        messages = tuple(self._message(one, author) for one in self._pages(self._path(f"/{remote_id}/comments")))
         helpers = [one.author for one in messages if one.by_agent and not one.is_ours]
         workers = [text_at(one.actor, "login") for one in events if self._is_work(one, author)]
         return RemoteTicket(
@@ -138,7 +138,8 @@ class Issues:
             if len(found) < PAGE or last is None:
                 return
             # Issues move to the end when they change, so pages by number would skip some: begin anew where it ended.
-            begin, number = (last, 1) if last > begin else (begin, number + 1)
+            anew = last.replace(microsecond=0) - SECOND
+            begin, number = (anew, 1) if anew > begin else (begin, number + 1)
 
     def check(self) -> Iterator[Finding]:
         """The account, what it may do in the repository, and whether the labels and assignees are there."""
@@ -212,7 +213,6 @@ class Issues:
         return found if isinstance(found, list) else []
 
     def _pages(self, path: str) -> Iterator[object]:
-        path = path if path.startswith("/repos/") else self._path(path)
         for number in range(1, MOST_PAGES + 1):
             query = {"per_page": str(PAGE), "page": str(number)}
             found = self._caller.call("GET", path, query=query).json()
@@ -222,7 +222,7 @@ class Issues:
                 return
 
     def _events(self, remote_id: str) -> Iterator[_Event]:
-        for one in self._pages(f"/{remote_id}/events"):
+        for one in self._pages(self._path(f"/{remote_id}/events")):
             target = text_at(one, "label.name") or text_at(one, "assignee.login")
             yield _Event(text_at(one, "event"), value_at(one, "actor"), target.casefold())
 

@@ -51,8 +51,8 @@ class GithubTable(ChannelTable):
                 )
         if self.notes == "none" and self.policy.mode in ("dry-run", "suggest"):
             raise ValueError(
-                f"in the mode {self.policy.mode} the bot only writes notes, and GitHub has no internal ones: set notes = "
-                '"comment", which everybody who sees the issue reads, or the policy\'s mode to "apply" or "off"'
+                f"in the mode {self.policy.mode} the bot only writes notes, and GitHub has no internal ones: "
+                'set notes = "comment", which everybody who sees the issue reads, or policy.mode = "apply"'
             )
         return self
 
