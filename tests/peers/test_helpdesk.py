@@ -175,7 +175,7 @@ def test_asking_for_changes_finds_new_patched_answered_and_closed_tickets(desk: 
 
 
 def test_a_first_reading_that_breaks_off_goes_on_where_it_was(desk: Desk) -> None:
-    for number in range(30):
+    for number in range(110):
         desk.site.alice(
             "POST", "/tickets/", json={"title": f"t{number}", "description": "x", "queue": GENERAL, "priority": 3}
         )
@@ -185,6 +185,15 @@ def test_a_first_reading_that_breaks_off_goes_on_where_it_was(desk: Desk) -> Non
     assert again.remote_ids == second.remote_ids and first.total == second.total
     names, _ = desk.named(first.cursor, since)
     assert not set(names) & set(first.remote_ids)
+
+
+def test_a_closed_ticket_is_read_from_the_page_that_named_it_but_only_once(desk: Desk) -> None:
+    number = desk.open("closed long ago")
+    desk.site.alice("PATCH", f"/tickets/{number}/", json={"status": 4})
+    assert number in desk.named(None, datetime.now(UTC) - timedelta(hours=1))[0]
+    desk.site.alice("PATCH", f"/tickets/{number}/", json={"status": 2})
+    assert desk.system.read(number).status is Status.SOLVED
+    assert desk.system.read(number).status is Status.OPEN
 
 
 def test_merged_tickets_say_into_which(desk: Desk) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
@@ -36,8 +37,9 @@ from triage.errors import BadInput
 
 NUMBERED = ("queue", "priority", "assigned_to")
 CUSTOM = re.compile(r"custom_[A-Za-z0-9_-]+")
-# A page holds all that was said on its tickets.
-PAGE, MOST_BYTES = 25, 30_000_000
+# A page holds all that was said on its tickets. helpdesk loads all tickets for each page of them and even for a single
+# one: .5 s for a thousand. So pages are large, and closed tickets are taken from the page that has just named them.
+PAGE, MOST_BYTES, FRESH_S = 100, 50_000_000, 60.0
 # The clock there may be another than ours.
 OVERLAP = timedelta(minutes=2)
 # What a template of Django begins and ends with: https://docs.djangoproject.com/en/5.2/ref/templates/language/
@@ -131,10 +133,12 @@ class Helpdesk:
             most_bytes=MOST_BYTES,
         )
         self._open = ",".join(map(str, table.open_statuses))
+        self._listed: dict[str, object] = {}
+        self._listed_at = 0.0
 
     def read(self, remote_id: str) -> RemoteTicket:
         """The ticket as it stands now; its first follow-up is what it was opened with."""
-        ticket = self._ticket(remote_id)
+        ticket = self._just_listed(remote_id) or self._ticket(remote_id)
         followups = items_at(ticket, "followup_set")
         opening = _opening(ticket, followups)
         messages = [self._message(one, ticket) for one in followups if one is not opening]
@@ -228,6 +232,8 @@ class Helpdesk:
             body = self._page(number)
             tickets = items_at(body, "results")
             seen |= {text_at(one, "id"): _short(one) for one in tickets if self._status(one) is Status.OPEN}
+            self._listed = {text_at(one, "id"): one for one in tickets if self._status(one) is not Status.OPEN}
+            self._listed_at = time.monotonic()
             more = value_at(body, "next") is not None
             number += 1
             named = tuple(text_at(one, "id") for one in tickets if _may_have_changed(one, since))
@@ -256,6 +262,11 @@ class Helpdesk:
     def _page(self, number: int, **query: str) -> object:
         asked = {"page": str(number), "page_size": str(PAGE), **query}
         return self._caller.call("GET", "/tickets/", query=asked).json()
+
+    def _just_listed(self, remote_id: str) -> object | None:
+        """A closed ticket as the page that named it showed it, once: nothing is ever written to such a one."""
+        ticket = self._listed.pop(remote_id, None)
+        return ticket if time.monotonic() - self._listed_at < FRESH_S else None
 
     def _ticket(self, remote_id: str) -> object:
         """Asked for among the open ones first, for helpdesk loads all that the question covers to find one."""
