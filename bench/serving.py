@@ -3,7 +3,8 @@
     python bench/serving.py [--home .triage] [--requests 200]
 
 Starts the real server on a free port with the home that `make run` has made, and measures in one run: seconds until
-it is ready, resident memory, and the preview of a ticket (`POST /v1/triage`) beside the bare encoding of the same text.
+it is ready, resident memory, and the preview of a ticket (`POST /v1/triage`) and an answer (`POST /v1/answers`) beside
+the bare encoding of the same text.
 """
 
 from __future__ import annotations
@@ -58,6 +59,8 @@ def main() -> None:
                     if client.get("/readyz").status_code == 200:
                         break
                 except httpx.TransportError:
+                    if server.poll() is not None:
+                        sys.exit("The server has ended; what it said stands above.")
                     time.sleep(0.02)
             ready = time.perf_counter() - began
             memory = psutil.Process(server.pid).memory_info().rss
@@ -73,15 +76,19 @@ def main() -> None:
                 response = client.post("/v1/triage", json=bodies[next(turn) % len(bodies)]).raise_for_status()
                 inside.append(response.json()["seconds"] * 1000)
 
+            def ask() -> None:
+                question = {"question": texts[next(turn) % len(texts)]}
+                client.post("/v1/answers", json=question).raise_for_status()
+
             def encode() -> None:
                 encoder.encode([texts[next(turn) % len(texts)]])
 
-            for call in (preview, encode):
+            for call in (preview, ask, encode):
                 timed(call, 30)
             inside.clear()
-            # In turn, so that both meet the same noise of the machine.
-            pairs = [(timed(encode, 1), timed(preview, 1)) for _ in range(given.requests)]
-            encodes, previews = (np.concatenate(part) for part in zip(*pairs, strict=True))
+            # In turn, so that all meet the same noise of the machine.
+            rounds = [(timed(encode, 1), timed(preview, 1), timed(ask, 1)) for _ in range(given.requests)]
+            encodes, previews, asks = (np.concatenate(part) for part in zip(*rounds, strict=True))
             journey = np.array(inside)
             with ThreadPoolExecutor(8) as pool:
                 many = np.concatenate(list(pool.map(lambda _: timed(preview, given.requests // 8), range(8))))
@@ -96,6 +103,8 @@ def main() -> None:
                         # What the server itself spent on the journey; the rest of a preview is HTTP on both sides.
                         "journey": quantiles(journey),
                         "ratio_of_p50": round(float(np.median(previews) / np.median(encodes)), 2),
+                        "ask": quantiles(asks),
+                        "ask_ratio_of_p50": round(float(np.median(asks) / np.median(encodes)), 2),
                         "preview_8_at_once": quantiles(many),
                     },
                     indent=2,

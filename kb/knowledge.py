@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from kb import store
-from kb.answering import Bar, Judge, hits, usual_bar
+from kb.answering import NEVER, Bar, Judge, hits, usual_bar
 from kb.articles import (
     PUBLIC,
     Abstention,
@@ -224,15 +224,22 @@ class KnowledgeBase:
         limit: int = 10,
         audiences: Collection[str] | None = None,
         language: str | None = None,
+        only_language: bool = False,
+        product: str | None = None,
         query_vector: FloatArray | None = None,
     ) -> list[Hit]:
-        """The best articles, each once with its best passage, best first; for all audiences unless some are given."""
+        """The best articles, each once with its best passage, best first; for all audiences unless some are given.
+
+        Those in the ``language`` come before others as good; with ``only_language`` those in another are left out, and
+        with a ``product`` those on another. An article that names none fits every one.
+        """
         retriever = self._state.view(audiences)
         query = query[:MAX_QUESTION_CHARACTERS].strip()
         if retriever is None or not query:
             return []
         vector = self._vector(query, query_vector)
-        return list(hits(retriever, retriever.rank(query, vector, language=language), limit))
+        among = retriever.fitting(product=product, language=language if only_language else None)
+        return list(hits(retriever, retriever.rank(query, vector, language=language, among=among), limit))
 
     def answer(
         self,
@@ -240,14 +247,16 @@ class KnowledgeBase:
         *,
         audiences: Collection[str] = (PUBLIC,),
         language: str | None = None,
+        only_language: bool = False,
+        product: str | None = None,
         query_vector: FloatArray | None = None,
         bar: Bar | None = None,
         today: date | None = None,
     ) -> Answer | Abstention:
         """Verbatim, cited words for the audiences, or why there are none.
 
-        ``bar`` says how sure an answer must be, by default as the gate has it; an article whose review is overdue
-        ``today`` (UTC) is not answered from.
+        ``language`` and ``product`` are as in ``search``. ``bar`` says how sure an answer must be, by default as the
+        gate has it; an article whose review is overdue ``today`` (UTC) is not answered from.
         """
         state, gate = self._state, self._gate
         marks = [f"+g{gate.name}"] if gate.name else []
@@ -263,10 +272,12 @@ class KnowledgeBase:
             view = state.view(to)
             if view is None:
                 return judge.nothing_found()
-            return judge.reply(view, question, vector, view.rank(question, vector, language=language))
+            among = view.fitting(product=product, language=language if only_language else None)
+            return judge.reply(view, question, vector, view.rank(question, vector, language=language, among=among))
 
         public = said(audiences)
-        if isinstance(public, Answer) or state.audiences <= set(audiences):
+        # Where nothing is sure enough, other audiences would get no answer either: a search less.
+        if isinstance(public, Answer) or state.audiences <= set(audiences) or judge.bar.give >= NEVER:
             return public
         anybody = said(None)
         cited = self._audience_cited(state.snapshot, anybody)
@@ -341,7 +352,16 @@ def _check(article: Article) -> None:
         raise SourceUnreadable("An article needs an id.")
     if not article.text.strip() or len(article.text) > MAX_BYTES:
         raise SourceUnreadable(f"An article needs a text of 1 to {MAX_BYTES:,} characters.")
-    fields = (article.id, article.title, article.text, article.url, article.audience, article.source, *article.tags)
+    fields = (
+        article.id,
+        article.title,
+        article.text,
+        article.url,
+        article.audience,
+        article.source,
+        article.product,
+        *article.tags,
+    )
     if any(value and _SURROGATE.search(value) for value in fields):
         raise SourceUnreadable("The article holds half a surrogate pair, as broken JSON has them. Send it as UTF-8.")
 

@@ -7,7 +7,7 @@ import re
 import shutil
 import threading
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from copy import copy
 from functools import cache
 from pathlib import Path
@@ -27,6 +27,8 @@ WRITER_BYTES = 15_000_000
 FIELDS = ("title", "body")
 # Up to so many articles everything is built anew in .75 s (8,000 passages), and a change leaves no trace.
 REBUILT_UP_TO = 2_000
+# Where too few of the rows found may count, so many times as many are looked for.
+MORE = 4
 STEMMERS = {
     "da": "danish", "de": "german", "en": "english", "es": "spanish", "fi": "finnish", "fr": "french",
     "hu": "hungarian", "it": "italian", "nl": "dutch", "no": "norwegian", "pt": "portuguese", "ro": "romanian",
@@ -79,8 +81,11 @@ class LexicalIndex:
         self._index.reload()
         self._searcher = self._index.searcher()
 
-    def search(self, query: str, k: int) -> list[tuple[int, float]]:
-        """(row of the article, BM25 score) of the best ``k``, best first; any text is a query."""
+    def search(self, query: str, k: int, among: Set[int] | None = None) -> list[tuple[int, float]]:
+        """(row of the article, BM25 score) of the best ``k``, best first; any text is a query.
+
+        Of the rows ``among`` these only, where given.
+        """
         words = list(dict.fromkeys(_WORD.findall(query[:MAX_QUERY_CHARACTERS].casefold())))[:MAX_QUERY_WORDS]
         if not words or not self._languages:
             return []
@@ -88,8 +93,14 @@ class LexicalIndex:
         boosts = {field: TITLE_WEIGHT for field in fields if field.startswith("title")}
         # Quoted, so that no word is taken for an operator of the query language.
         parsed = self._index.parse_query(" ".join(f'"{word}"' for word in words), fields, field_boosts=boosts)
-        hits = self._searcher.search(parsed, k, count=False).hits
-        return [(_row(self._searcher.doc(address)), float(score)) for score, address in hits]
+        asked = k
+        while True:
+            hits = self._searcher.search(parsed, asked, count=False).hits
+            found = [(_row(self._searcher.doc(address)), float(score)) for score, address in hits]
+            fitting = found if among is None else [one for one in found if one[0] in among]
+            if len(hits) < asked or len(fitting) >= k:
+                return fitting[:k]
+            asked *= MORE
 
 
 def _schema() -> tantivy.Schema:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
@@ -134,6 +134,8 @@ class Retriever:
         self._codes = Codes(articles)
         self._overlap = Overlap(articles, passages, self._owner)
         self._updated = _days(articles)
+        self._products = _folded(article.product for article in articles)
+        self._languages = _folded(article.language for article in articles)
 
     @property
     def indexes(self) -> Indexes:
@@ -162,6 +164,8 @@ class Retriever:
         other._owner = np.concatenate([self._owner, added._owner + start])
         other._first = np.concatenate([self._first, added._first[1:] + first])
         other._updated = np.concatenate([self._updated, added._updated])
+        other._products = np.concatenate([self._products, added._products])
+        other._languages = np.concatenate([self._languages, added._languages])
         other._article_vectors = self._article_vectors.above(added._article_vectors)
         other._passage_vectors = self._passage_vectors.above(added._passage_vectors)
         gone = np.array(rows, dtype=np.int64)
@@ -181,9 +185,27 @@ class Retriever:
                 del other._frequency[word]
         return other
 
-    def rank(self, query: str, vector: FloatArray, *, language: str | None = None) -> Ranked:
-        """Candidates for a query and its (d,) vector, best first."""
-        seen = self.look(query, vector, language=language)
+    def fitting(self, *, product: str | None, language: str | None) -> npt.NDArray[np.int64] | None:
+        """The rows of the articles on a product and in a language, whatever their case, as (r,) for ``rank``; None for
+        all of them, where neither is given. An article that names none fits every one."""
+        if product is None and language is None:
+            return None
+        fits = np.ones(len(self.articles), dtype=np.bool_)
+        for names, wanted in ((self._products, product), (self._languages, language)):
+            if wanted is not None:
+                fits &= (names == "") | (names == wanted.strip().casefold())
+        return np.flatnonzero(fits)
+
+    def rank(
+        self,
+        query: str,
+        vector: FloatArray,
+        *,
+        language: str | None = None,
+        among: npt.NDArray[np.int64] | None = None,
+    ) -> Ranked:
+        """Candidates for a query and its (d,) vector, best first; of the rows ``among`` these only, where given."""
+        seen = self.look(query, vector, language=language, among=among)
         if not len(seen.rows):
             return _NOTHING
         worth = self.fusion.worth(seen.views)
@@ -200,12 +222,20 @@ class Retriever:
             seen.lexical[order],
         )
 
-    def look(self, query: str, vector: FloatArray, *, language: str | None = None) -> Seen:
+    def look(
+        self,
+        query: str,
+        vector: FloatArray,
+        *,
+        language: str | None = None,
+        among: npt.NDArray[np.int64] | None = None,
+    ) -> Seen:
         """The candidates that ``rank`` orders, in no order, with all that it weighs."""
         words = self._overlap.informative(query)
-        lexical = dict(self._lexical.search(words, WORD_CANDIDATES))
-        coded = self._codes.of(query)
-        rows = self._candidates(vector, [*list(lexical)[:CANDIDATES], *coded])
+        allowed = None if among is None else set(among.tolist())
+        lexical = dict(self._lexical.search(words, WORD_CANDIDATES, allowed))
+        coded = [row for row in self._codes.of(query) if allowed is None or row in allowed]
+        rows = self._candidates(vector, [*list(lexical)[:CANDIDATES], *coded], among)
         if not len(rows):
             return Seen(_EMPTY_ROWS, _EMPTY_ROWS, _EMPTY_SCORES, _EMPTY_SCORES, _EMPTY_SCORES, {})
         near = self._article_vectors.take(rows)
@@ -245,9 +275,12 @@ class Retriever:
     def _frequency(self) -> Counter[str]:
         return _frequency(self.articles)
 
-    def _candidates(self, vector: FloatArray, words: Sequence[int]) -> npt.NDArray[np.int64]:
-        articles = self._article_index.search(vector, CANDIDATES)
-        passages = self._passage_index.search(vector, CANDIDATES)
+    def _candidates(
+        self, vector: FloatArray, words: Sequence[int], among: npt.NDArray[np.int64] | None
+    ) -> npt.NDArray[np.int64]:
+        theirs = None if among is None else np.flatnonzero(np.isin(self._owner, among))
+        articles = self._article_index.search(vector, CANDIDATES, among)
+        passages = self._passage_index.search(vector, CANDIDATES, theirs)
         rows = [articles, self._owner[passages], np.array(words, dtype=np.int64)]
         return np.unique(np.concatenate(rows))
 
@@ -295,6 +328,11 @@ def _frequency(articles: Sequence[Article]) -> Counter[str]:
 
 def _days(articles: Sequence[Article]) -> npt.NDArray[np.int64]:
     return np.array([article.updated.toordinal() if article.updated else 0 for article in articles], dtype=np.int64)
+
+
+def _folded(names: Iterable[str | None]) -> npt.NDArray[np.str_]:
+    """Names to compare by, empty where there is none."""
+    return np.array([(name or "").strip().casefold() for name in names], dtype=np.str_)
 
 
 _EMPTY_ROWS = np.empty(0, dtype=np.int64)

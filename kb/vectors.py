@@ -103,33 +103,41 @@ class VectorIndex:
         other._added = np.concatenate([self._added, added])
         return other
 
-    def search(self, query: FloatArray, k: int) -> IdArray:
-        """(d,) → the nearest row numbers, best first, at most ``k``."""
+    def search(self, query: FloatArray, k: int, among: IdArray | None = None) -> IdArray:
+        """(d,) → the nearest row numbers, best first, at most ``k``; of the rows ``among`` these only, where given."""
         # Of this thread alone: a second thread of one search costs more than it saves, and others want the cores.
         faiss.omp_set_num_threads(1)
-        k = min(k, len(self) - len(self._removed))
+        if among is not None:
+            among = np.setdiff1d(among, self._removed)
+        k = min(k, len(self) - len(self._removed) if among is None else len(among))
         if k <= 0:
             return np.empty(0, dtype=np.int64)
         cosines, rows = np.empty((1, 0), np.float32), np.empty((1, 0), np.int64)
         if self._index.ntotal:
-            cosines, rows = self._index.search(query.reshape(1, -1), k, params=self._parameters())
+            cosines, rows = self._index.search(query.reshape(1, -1), k, params=self._parameters(among))
         # The cells' cosines are off by a few thousandths, as their vectors are: good enough to sort candidates.
         own = self._added @ query
         gone = self._removed[self._removed >= self._index.ntotal] - self._index.ntotal
         own[gone] = -np.inf
+        if among is not None:
+            own[~np.isin(np.arange(self._index.ntotal, len(self)), among)] = -np.inf
         every = np.concatenate([cosines[0], own])
         numbers = np.concatenate([rows[0], np.arange(self._index.ntotal, len(self))])
         order = np.argsort(-every, kind="stable")[:k]
         found: IdArray = numbers[order[every[order] > LEAST]]
         return found
 
-    def _parameters(self) -> faiss.SearchParameters | None:
-        if not len(self._removed):
+    def _parameters(self, among: IdArray | None) -> faiss.SearchParameters | None:
+        if among is None and not len(self._removed):
             return None
-        selector = faiss.IDSelectorNot(faiss.IDSelectorBatch(self._removed))
+        selector = (
+            faiss.IDSelectorNot(faiss.IDSelectorBatch(self._removed)) if among is None else faiss.IDSelectorBatch(among)
+        )
         if self.is_exact:
             return faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]  # the stubs lack the keywords
-        return faiss.SearchParametersIVF(sel=selector, nprobe=PROBES)  # type: ignore[call-arg]  # as above
+        # The fewer rows count, the more cells it takes to find as many of them.
+        probes = PROBES if among is None else math.ceil(PROBES * len(self) / max(1, len(among)))
+        return faiss.SearchParametersIVF(sel=selector, nprobe=probes)  # type: ignore[call-arg]  # as above
 
     def _suits(self, count: int) -> bool:
         if self.is_exact or count <= EXACT_UP_TO:

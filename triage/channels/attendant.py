@@ -102,13 +102,17 @@ class Attendant:
         """Renew the leases; who lost one lets go of the channel."""
         while not self._stopping.wait(RENEW_S):
             for name, stop in list(self._held.items()):
-                if not self._take_lease(name):
+                if self._take_lease(name):
+                    self._note_trouble(name, "")  # it has held for a while, so it is well
+                else:
                     stop.set()
 
     def _note_trouble(self, name: str, says: str) -> None:
         try:
             with self._sessions.begin() as session:
-                state_of(session, name.partition("/")[0], datetime.now(UTC)).trouble = says[:1_000]
+                state = state_of(session, name.partition("/")[0], datetime.now(UTC))
+                # What keeps results from being sent is not over because the way in works.
+                state.trouble = says[:1_000] if says or not state.failures else state.trouble
         except SQLAlchemyError as error:
             log.warning("trouble not noted", channel=name, error=type(error).__name__)
 

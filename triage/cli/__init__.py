@@ -15,6 +15,7 @@ from triage.cli import (
     datasets,
     demo,
     importing,
+    judged,
     keys,
     knowledge,
     labels,
@@ -25,6 +26,7 @@ from triage.cli import (
     policy,
     serve,
     slack,
+    snapshots,
     tickets,
 )
 from triage.cli.show import complain
@@ -42,6 +44,8 @@ cli = typer.Typer(
 )
 for module in (serve, learn, importing, ask, tickets, answers, demo):
     module.register(cli)
+for module in (judged, snapshots):
+    module.register(knowledge.cli)
 cli.add_typer(tickets.cli, name="tickets")
 cli.add_typer(knowledge.cli, name="kb")
 cli.add_typer(answers.cli, name="answers")

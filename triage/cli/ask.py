@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from kb import Abstention, Answer
 from triage.app import open_desk, open_desk_with_history
-from triage.cli.options import AsJson, Masked, settings_for_command
+from triage.cli.options import AsJson, InLanguage, Masked, OnProduct, settings_for_command
 from triage.cli.reading import read_incoming
 from triage.cli.show import (
     LEGEND,
@@ -39,6 +39,8 @@ def register(cli: typer.Typer) -> None:
 
 def ask(
     question: Annotated[str, typer.Argument(help="The question, in the words of the person who has it.")],
+    product: OnProduct = None,
+    language: InLanguage = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask the knowledge base; the answer is verbatim and cited, or says why there is none.
@@ -46,7 +48,9 @@ def ask(
     Example: `triage ask "how do I connect to the VPN from home?"`
     """
     settings = settings_for_command()
-    said = open_desk(settings).knowledge.answer(question, audiences=settings.audiences)
+    said = open_desk(settings).knowledge.answer(
+        question, audiences=settings.audiences, product=product, language=language, only_language=bool(language)
+    )
     if as_json:
         print_json(answer_view(said))
     else:

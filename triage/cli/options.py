@@ -12,6 +12,13 @@ Masked = Annotated[
     bool,
     typer.Option("--mask", help="Show texts as in a public place: without addresses, numbers, passwords and names."),
 ]
+OnProduct = Annotated[
+    str | None, typer.Option("--product", help="Leave out articles on other products; those that name none stay.")
+]
+InLanguage = Annotated[
+    str | None,
+    typer.Option("--language", help="Leave out articles in other languages (`en`); those that name none stay."),
+]
 TextColumns = Annotated[
     list[str], typer.Option("--text", help="Column with text; give it again for more, in reading order.")
 ]

@@ -22,6 +22,8 @@ CODES: dict[str, tuple[int, str]] = {
     "idempotency-key-reused": (422, "the key came before with other content"),
     "internal-error": (500, "the log has it under `request_id`"),
     "misconfigured": (500, "a setting or the policy file is wrong; `detail` says which"),
+    "delivery-failed": (502, "the system beyond did not take what was sent, or did not answer"),
+    "ticket-gone": (502, "the ticket is there no more, or may not be seen"),
     "channel-broken": (503, "a channel is set up wrongly; `detail` says how"),
     "database-unavailable": (503, "the database does not answer; send the same again with its `Idempotency-Key`"),
     "database-outdated": (503, "run `triage db upgrade`"),

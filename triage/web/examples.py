@@ -176,6 +176,7 @@ ARTICLE: JsonDict = {
     "updated": "2026-10-01",
     "review_by": None,
     "tags": ["vpn"],
+    "product": "FennGate",
     "source": "api",
     "digest": _DIGEST,
 }

@@ -38,7 +38,13 @@ def post_answer(question: QuestionIn, caller: Asker) -> JSONResponse:
             f"This server answers from {', '.join(allowed_here)} articles, not {', '.join(sorted(beyond))}."
         )
     caller.here.desk.knowledge.refresh()
-    said = caller.here.desk.knowledge.answer(question.question, audiences=audiences, language=question.language)
+    said = caller.here.desk.knowledge.answer(
+        question.question,
+        audiences=audiences,
+        language=question.language,
+        only_language=question.only_language,
+        product=question.product,
+    )
     return JSONResponse(answer_view(said))
 
 

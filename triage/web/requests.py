@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from triage.tickets.model import Verdict
 from triage.web import examples
@@ -46,13 +46,25 @@ class TicketIn(Request):
 
 
 class QuestionIn(Request):
-    """A question to the knowledge base; ``audiences`` may only narrow what the server allows."""
+    """A question to the knowledge base; ``audiences`` may only narrow what the server allows.
+
+    With ``product`` articles on another are left out, with ``only_language`` those in another language; an article that
+    names none fits every one.
+    """
 
     model_config = shown(examples.QUESTION_IN)
 
     question: Annotated[str, StringConstraints(min_length=1, max_length=100_000)]
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")] | None = None
+    only_language: bool = False
+    product: Name | None = None
     audiences: Annotated[list[Name], Field(min_length=1, max_length=20)] | None = None
+
+    @model_validator(mode="after")
+    def _names_its_language(self) -> QuestionIn:
+        if self.only_language and self.language is None:
+            raise ValueError("only_language needs a language")
+        return self
 
 
 class ArticleIn(Request):
@@ -68,6 +80,7 @@ class ArticleIn(Request):
     updated: date | None = None
     review_by: date | None = None
     tags: Annotated[list[KeptName], Field(max_length=50)] = []
+    product: KeptName | None = None
 
 
 class CorrectionIn(Request):

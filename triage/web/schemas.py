@@ -266,6 +266,7 @@ class ArticleOut(BaseModel):
     updated: date | None
     review_by: date | None
     tags: list[str]
+    product: str | None
     source: str
     digest: str
 

@@ -151,6 +151,17 @@ def test_published_article_answers_the_next_question_and_a_deleted_one_does_not(
     assert not said["answered"]
 
 
+def test_answers_and_articles_know_the_product(client: TestClient) -> None:
+    article = {"title": "Reset the Quokka robot", "text": "## Steps\n\nHold the blue Quokka button for nine seconds."}
+    assert client.put("/v1/articles/quokka", json={**article, "product": "Quokka"}).json()["product"] == "Quokka"
+    question = {"question": "How do I reset the Quokka robot?"}
+    assert client.post("/v1/answers", json={**question, "product": "quokka"}).json()["answered"]
+    other = client.post("/v1/answers", json={**question, "product": "Kestrel"}).json()
+    assert not other["answered"] and "quokka" not in json.dumps(other["nearest"])
+    assert client.post("/v1/answers", json={**question, "only_language": True}).status_code == 422
+    assert client.post("/v1/answers", json={**question, "language": "en", "only_language": True}).json()["answered"]
+
+
 def test_internal_article_is_never_quoted_to_the_public(client: TestClient) -> None:
     question = {"question": "Parrot failover to the Lyon trunk"}
     said = client.post("/v1/answers", json=question).json()

@@ -20,8 +20,11 @@ BODIES = st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=3).map(
     lambda parts: "\n\n".join(f"## {heading}\n\n{text}" for heading, text in parts)
 )
 IDS = st.sampled_from([f"a{number}" for number in range(8)])
+PRODUCTS = st.sampled_from(["Heron", None])
 LANGUAGES = st.sampled_from(["en", "de", None, "xx"])
-ARTICLES = st.lists(st.builds(Article, IDS, TEXTS, BODIES, language=LANGUAGES), unique_by=lambda one: one.id)
+ARTICLES = st.lists(
+    st.builds(Article, IDS, TEXTS, BODIES, language=LANGUAGES, product=PRODUCTS), unique_by=lambda one: one.id
+)
 ENCODER = WordEncoder()
 
 
@@ -35,6 +38,10 @@ def _changeable() -> Iterator[None]:
 
 def built(articles: list[Article]) -> Retriever:
     return embed_articles(sorted(articles, key=lambda one: one.id), ENCODER).retriever()
+
+
+def heron(retriever: Retriever) -> np.ndarray | None:
+    return retriever.fitting(product="heron", language=None)
 
 
 def by_article(retriever: Retriever, seen: Seen) -> dict[str, dict[str, float]]:
@@ -64,6 +71,9 @@ def test_changed_retriever_sees_what_one_built_anew_sees(
         one, other = (by_article(each, each.look(query, vector)) for each in (changed, anew))
         # A product of matrices rounds by where a row stands.
         assert one == {article_id: pytest.approx(said, abs=1e-6) for article_id, said in other.items()}
+        one, other = (by_article(each, each.look(query, vector, among=heron(each))) for each in (changed, anew))
+        assert one == {article_id: pytest.approx(said, abs=1e-6) for article_id, said in other.items()}
+        assert {now[article_id].product for article_id in one} <= {"Heron", None}
         for word in query.lower().split():
             assert changed.rarity(word) == anew.rarity(word)
             assert (changed.is_rare(word), changed.knows(word)) == (anew.is_rare(word), anew.knows(word))

@@ -1,12 +1,13 @@
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kb import Abstention, AbstentionReason, Answer, Article, KnowledgeBase, SourceUnreadable
+from kb import NEVER, Abstention, AbstentionReason, Answer, Article, Bar, KnowledgeBase, SourceUnreadable
 from tests.unit.kb.doubles import WordEncoder
 
 LONG_QUESTION = "the printer jams and jams " * 200_000  # 5 MB
@@ -138,6 +139,49 @@ def test_articles_in_the_questions_language_come_first_and_the_others_stay(knowl
     for language in ("en", "de"):
         assert knowledge.search("vpn client", language=language)[0].article_id == language
     assert len(knowledge.search("vpn client", language="fr")) == 2
+
+
+def found_by(knowledge: KnowledgeBase, query: str, **filters: Any) -> set[str]:
+    return {hit.article_id for hit in knowledge.search(query, **filters)}
+
+
+def test_articles_on_another_product_are_left_out_and_those_on_none_stay(knowledge: KnowledgeBase) -> None:
+    for article_id, product in {"kestrel": "Kestrel", "heron": "Heron", "any": None}.items():
+        knowledge.put(Article(article_id, "Sync KES-2041", "sync KES-2041 stops", product=product))
+    assert found_by(knowledge, "sync KES-2041") == {"kestrel", "heron", "any"}
+    assert found_by(knowledge, "sync KES-2041", product=" kestrel") == {"kestrel", "any"}
+    assert found_by(knowledge, "sync KES-2041", product="Quokka") == {"any"}
+    assert found_by(knowledge, "sync KES-2041", product="Heron", limit=1) <= {"heron", "any"}
+
+
+def test_articles_in_another_language_are_left_out_on_demand(knowledge: KnowledgeBase) -> None:
+    for language in ("en", "de", None):
+        knowledge.put(Article(language or "any", "VPN", "vpn client", language=language))
+    assert found_by(knowledge, "vpn client", language="de", only_language=True) == {"de", "any"}
+
+
+def test_answer_comes_from_articles_on_the_product(knowledge: KnowledgeBase) -> None:
+    for product in ("Kestrel", "Heron"):
+        knowledge.put(Article(product.lower(), "Sync stops", f"Sync stops on {product}. Restart it.", product=product))
+    surely = Bar(0.0, NEVER, 0.0, "in this test")
+    for product in ("Kestrel", "Heron"):
+        said = knowledge.answer("sync stops on Heron", product=product, bar=surely)
+        assert isinstance(said, Answer)
+        assert said.citations[0].article_id == product.lower()
+    nothing = knowledge.answer("sync stops", product="Quokka", bar=surely)
+    assert isinstance(nothing, Abstention)
+    assert (nothing.reason, nothing.nearest) == (AbstentionReason.NOTHING_FOUND, ())
+
+
+def test_the_few_articles_on_a_product_are_found_behind_hundreds_on_another(tmp_path: Path, words: WordEncoder) -> None:
+    folder = tmp_path / "articles"
+    folder.mkdir()
+    for number in range(300):
+        (folder / f"heron{number}.md").write_text(f"---\nproduct: Heron\n---\n# Sync stops\n\nsync stops {number}\n")
+    (folder / "kestrel.md").write_text("---\nproduct: Kestrel\n---\n# Sync\n\nsync hardly ever stops with us\n")
+    knowledge = KnowledgeBase.open(tmp_path / "kb", words)
+    knowledge.sync(folder)
+    assert [hit.article_id for hit in knowledge.search("sync stops", product="Kestrel")] == ["kestrel"]
 
 
 @pytest.mark.parametrize("code", ["0x80070005", "KB5031455", "KES-2041", "FV-Staff", "AADSTS50105"])

@@ -52,6 +52,16 @@ def test_changed_exact_index_finds_what_one_built_anew_finds() -> None:
         assert changed.search(query, 10).tolist() == kept[built.search(query, 10)].tolist()
 
 
+def test_search_among_some_rows_finds_the_nearest_of_them(rows: np.ndarray) -> None:
+    index = VectorIndex(rows[:3900]).changed(removed=np.array([3, 3901]), added=rows[3900:])
+    few = np.array([3, 11, 500, 3899, 3901, 3950])
+    for query in unit_rows(5, seed=1):
+        wanted = sorted(set(few) - {3, 3901}, key=lambda row: -float(rows[row] @ query))
+        found = index.search(query, 10, few).tolist()
+        assert found == wanted if index.is_exact else set(found) == set(wanted)  # cells round the cosines
+    assert len(index.search(rows[0], 5, few[:0])) == 0
+
+
 def test_index_of_which_all_was_removed_finds_nothing(rows: np.ndarray) -> None:
     index = VectorIndex(rows).changed(removed=np.arange(4000), added=rows[:0])
     assert len(index.search(rows[0], 5)) == 0

@@ -50,7 +50,7 @@ class SlackTable(_Table):
             policy=self.policy,
             sending=self.sending,
             dispatch=app.dispatch if signing else None,
-            listen=app.listen if app_token else None,
+            listen=app.listen,
             read=partial(read_thread, desk),
             send=partial(send, desk),
             check=partial(check, desk, app_token),

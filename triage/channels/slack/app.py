@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -26,6 +27,7 @@ from triage.channels.slack.desk import SlackDesk, failure
 from triage.channels.slack.limits import actions as row
 from triage.channels.slack.limits import button, fit, section
 from triage.channels.slack.manifest import SHORTCUT
+from triage.channels.slack.upkeep import tick
 from triage.channels.slack.words import say
 from triage.tickets.model import Verdict
 
@@ -33,6 +35,7 @@ from triage.tickets.model import Verdict
 Body = dict[str, Any]
 
 MOST_AT_ONCE = 8
+UPKEEP_S = 60.0
 
 log = structlog.get_logger(__name__)
 
@@ -64,18 +67,24 @@ class SlackApp:
         return WebAnswer(answer.status, (answer.body or "").encode(), given)
 
     def listen(self, stop: threading.Event) -> None:
-        """Hold a Socket Mode connection until told to stop."""
-        assert self._app_token is not None
+        """Hold a Socket Mode connection, if there is one, and keep the threads tidy until told to stop."""
+        if self._app_token is None:
+            self._keep_tidy(stop)
+            return
         # Trailing slash: the SDK puts the method's name right behind it.
         client = WebClient(token=self._app_token, base_url=f"{self._desk.table.api_url}/")
         handler = SocketModeHandler(self._app, self._app_token, web_client=client)
         try:
             handler.connect()  # type: ignore[no-untyped-call]  # bolt leaves it without types
-            stop.wait()
+            self._keep_tidy(stop)
         except SlackApiError as error:
             raise failure(error) from error
         finally:
             handler.close()  # type: ignore[no-untyped-call]
+
+    def _keep_tidy(self, stop: threading.Event) -> None:
+        while not stop.wait(UPKEEP_S):
+            tick(self._desk, datetime.now(UTC))
 
     def close(self) -> None:
         """Finish what is in hand."""

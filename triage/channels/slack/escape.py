@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 
 _FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
-_HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
+_HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t]*#*$", re.MULTILINE)
 _BOLD = re.compile(r"(?<!\*)\*\*(?=\S)([^*\n]+?)(?<=\S)\*\*(?!\*)")
 _LINK = re.compile(r"\[([^\[\]\n]{1,200})\]\((https?://[^\s()<>|]{1,1000})\)")
-_BULLET = re.compile(r"^(\s*)[-*]\s+", re.MULTILINE)
+_BULLET = re.compile(r"^([ \t]*)[-*][ \t]+", re.MULTILINE)
 # What Slack would make a mention, a link or an emoji of even in plain text.
 _AT = re.compile(r"@(?=(?:here|channel|everyone)\b)", re.IGNORECASE)
 JOINER = "\N{WORD JOINER}"

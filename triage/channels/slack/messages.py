@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 
 from slack_sdk.errors import SlackApiError
 
@@ -119,7 +118,7 @@ def read_thread(desk: SlackDesk, remote_id: str) -> RemoteTicket:
         features={"slack_user": person.user_id, "slack_channel": channel},
         messages=tuple(_said(desk, one, str(one["ts"])) for one in replies),
         touched_by=who_of_the_desk(desk, replies, person.user_id),
-        opened_at=datetime.fromtimestamp(float(ts), UTC),
+        # No moment: who puts the emoji on an old message wants a ticket of it all the same.
         url=str(link) if link else None,
     )
 
@@ -164,7 +163,12 @@ def _open(desk: SlackDesk, event: Event, remote_id: str, *, name: str = "message
     if is_small_talk(text) and not files:
         desk.take(Received(_key(channel, ts), name, note="Small talk is no ticket."))
         return
-    person = desk.people.person(str(event["user"]))
+    person = desk.people.known(str(event["user"]))
+    if person is None and remote_id == f"{channel}:{event['ts']}":
+        # Slack wants its answer within three seconds, so strangers are looked up afterwards.
+        desk.take(Received(_key(channel, ts), name, (Look(remote_id),)))
+        return
+    person = person or desk.people.person(str(event["user"]))
     opened = Opened(
         remote_id,
         "",

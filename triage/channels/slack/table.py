@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from triage.channels.common.tables import ChannelTable, Name, Secret, Table, Url
+from triage.channels.common.tables import ChannelTable, Day, Name, Secret, Table, Url
 
 
 def _slack_id(value: str) -> str:
@@ -38,7 +38,9 @@ class SlackTable(ChannelTable):
     """``kind = "slack"``. With ``app_token`` by Socket Mode, with ``signing_secret`` over HTTP; one of both.
 
     ``desk`` are the people of the help desk, by a user group (S…) or by themselves (U…); ``admins`` may change
-    settings; ``queues`` name the channel of each queue's agents, ``card_channel`` that of all others.
+    settings; ``queues`` name the channel of each queue's agents, ``card_channel`` that of all others. A thread that is
+    quiet for ``nudge_days`` is asked about once, and closed after ``close_days`` more (0: never); ``digest_day`` is the
+    day on which the desk is told of its week.
     """
 
     kind: Literal["slack"]
@@ -56,6 +58,9 @@ class SlackTable(ChannelTable):
     burst_s: Annotated[float, Field(ge=0, le=600)] = 120.0
     settle_s: Annotated[float, Field(ge=0, le=600)] = 15.0
     form: dict[Name, ModalFieldTable] = Field(default={}, max_length=10)
+    nudge_days: Annotated[float, Field(ge=0, le=365)] = 3.0
+    close_days: Annotated[float, Field(ge=0, le=365)] = 4.0
+    digest_day: Day | None = None
     prompts: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=75)], ...], Field(max_length=4)] = ()
 
     @model_validator(mode="after")

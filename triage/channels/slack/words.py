@@ -178,6 +178,38 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "fr": "Le support est fermé en ce moment. J’ai noté votre demande ; vous aurez une réponse à l’ouverture.",
         "es": "El equipo de soporte no está ahora. Lo he registrado; le responderán cuando abra.",
     },
+    "nudge": {
+        "en": "It has been quiet here. Is this solved?",
+        "de": "Hier ist es still geworden. Ist das gelöst?",
+        "fr": "C’est calme ici. Est-ce résolu ?",
+        "es": "Aquí no hay novedades. ¿Está resuelto?",
+    },
+    "closed_quiet": {
+        "en": "I have closed this, as it stayed quiet. Write here if it is not solved.",
+        "de": "Ich habe das geschlossen, weil es still blieb. Schreiben Sie hier, falls es nicht gelöst ist.",
+        "fr": "J’ai fermé ceci, faute de nouvelles. Écrivez ici si ce n’est pas résolu.",
+        "es": "He cerrado esto porque no hubo novedades. Escriba aquí si no está resuelto.",
+    },
+    "thanks_to": {
+        "en": "Thanks to {helper} for helping.",
+        "de": "Danke an {helper} für die Hilfe.",
+        "fr": "Merci à {helper} pour son aide.",
+        "es": "Gracias a {helper} por su ayuda.",
+    },
+    "digest": {
+        "en": "*The week in the help desk*\n{asked} asked, {answered} answered, {solved} solved, {person} to a person.",
+        "de": "*Die Woche im Helpdesk*\n{asked} Fragen, {answered} beantwortet, {solved} gelöst, {person} an Menschen.",
+        "fr": "*La semaine du support*\n"
+        "{asked} demandes, {answered} réponses, {solved} résolues, {person} à une personne.",
+        "es": "*La semana del equipo*\n"
+        "{asked} preguntas, {answered} respuestas, {solved} resueltas, {person} a personas.",
+    },
+    "digest_silent": {
+        "en": "Not answered: {reasons}.",
+        "de": "Nicht beantwortet: {reasons}.",
+        "fr": "Sans réponse : {reasons}.",
+        "es": "Sin respuesta: {reasons}.",
+    },
     "greeting": {
         "en": "How can I help?",
         "de": "Wie kann ich helfen?",

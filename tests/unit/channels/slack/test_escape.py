@@ -1,0 +1,70 @@
+"""Whatever stands in a ticket or an article, nothing of it comes alive in Slack."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from triage.channels.slack.escape import cut, escaped, link, mrkdwn, quoted
+
+ALIVE = re.compile(r"<[@#!][^>]*>|@(?:here|channel|everyone)\b", re.IGNORECASE)
+HOSTILE = st.lists(
+    st.sampled_from(
+        [
+            "<!channel>",
+            "<@U123>",
+            "<#C1|x>",
+            "@here",
+            "@Channel",
+            "<http://evil|click>",
+            "```",
+            "**",
+            "[a](",
+            ")",
+            "&lt;",
+        ]
+    )
+    | st.text(max_size=20),
+    max_size=12,
+).map("".join)
+
+
+@given(HOSTILE)
+def test_no_mention_and_no_link_comes_alive(text: str) -> None:
+    for shown in (escaped(text), mrkdwn(text), quoted(escaped(text)), link("https://a.example", text)):
+        assert not ALIVE.search(shown)
+    assert "<" not in escaped(text) and ">" not in escaped(text)
+    assert "<http://evil" not in mrkdwn(text)
+
+
+@given(HOSTILE, HOSTILE)
+def test_a_link_is_one_link_or_none(url: str, label: str) -> None:
+    shown = link(url, label)
+    assert shown.count("<") == shown.count(">") <= 1
+    assert "<" not in shown or shown.count("|") == 1
+
+
+def test_markdown_of_an_article_reads_well() -> None:
+    text = "# Steps\n\n- **Open** [the portal](https://portal.example/a?b=1&c=2)\n- run `a < b`\n\n```\n<b> **x**\n```"
+    assert mrkdwn(text).splitlines() == [
+        "*Steps*",
+        "",
+        "• *Open* <https://portal.example/a?b=1&amp;c=2|the portal>",
+        "• run `a &lt; b`",
+        "",
+        "```",
+        "&lt;b&gt; **x**",
+        "```",
+    ]
+
+
+@given(st.text(max_size=200), st.integers(min_value=5, max_value=80))
+def test_cut_keeps_the_length(text: str, length: int) -> None:
+    assert len(cut(text, length)) <= length
+    assert cut(text, 200) == text
+
+
+def test_quotes_stand_in_front_of_every_line() -> None:
+    assert quoted("a\n\nb") == ">a\n>\n>b"
