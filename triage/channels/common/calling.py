@@ -53,8 +53,10 @@ class Caller:
         timeout_s: float,
         auth: tuple[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        most_bytes: int = MOST_BYTES,
     ) -> None:
         self._timeout_s = timeout_s
+        self._most_bytes = most_bytes
         self._client = httpx.Client(
             base_url=base,
             auth=auth,
@@ -100,8 +102,8 @@ class Caller:
         body = bytearray()
         for chunk in response.iter_bytes(65_536):
             body += chunk
-            if len(body) > MOST_BYTES:
-                raise DeliveryFailed(f"Its answer is longer than {MOST_BYTES:,} bytes.", faulty=True)
+            if len(body) > self._most_bytes:
+                raise DeliveryFailed(f"Its answer is longer than {self._most_bytes:,} bytes.", faulty=True)
             # A time-out of httpx is one of each read, which an answer that trickles in never reaches.
             if time.monotonic() > deadline:
                 raise self._too_slow()
@@ -117,7 +119,10 @@ def failure(status: int, headers: Mapping[str, str], now: datetime) -> DeliveryF
     if status in HOPELESS:
         return DeliveryFailed(said, retryable=False)
     wait_s = retry_after_s(headers.get("retry-after", ""), now)
-    if status in CROSSED or status == HTTPStatus.TOO_MANY_REQUESTS:
+    if wait_s is None and headers.get("x-ratelimit-remaining") == "0":
+        wait_s = reset_s(headers.get("x-ratelimit-reset", ""), now)
+    limited = status == HTTPStatus.FORBIDDEN and wait_s is not None
+    if limited or status in CROSSED or status == HTTPStatus.TOO_MANY_REQUESTS:
         return DeliveryFailed(said, wait_s=wait_s)
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         said += " Check the credentials and what they allow."
@@ -135,6 +140,16 @@ def retry_after_s(value: str, now: datetime) -> float | None:
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return min(max((moment - now).total_seconds(), 0.0), MOST_WAIT_S)
+
+
+def reset_s(value: str, now: datetime) -> float | None:
+    """Seconds until a limit that is used up begins anew: a moment in Unix seconds.
+
+    So GitHub tells it, with 403 or 429: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
+    """
+    if not re.fullmatch(r"[0-9]{10}", value.strip()):
+        return None
+    return min(max(float(value) - now.timestamp(), 0.0), MOST_WAIT_S)
 
 
 def _phrase(status: int) -> str:

@@ -38,9 +38,11 @@ def plan_for(outgoing: Outgoing, policy: PolicyTable, ticket: RemoteTicket, now:
     answers = outgoing.answer is not None and outgoing.answer.given and policy.answers
     if mode == "apply":
         changed = {name: value for name, value in decided.items() if ticket.fields.get(name) != value}
-        note = wording.note(outgoing, applied=list(decided), replied=answers, dry_run=False)
+        note = wording.note(outgoing, applied=list(decided), replied=answers, dry_run=False) if policy.notes else None
         reply = wording.reply(outgoing, outgoing.answer) if answers and outgoing.answer else None
         return Plan(changed, note, reply)
+    if not policy.notes:
+        return Plan(why=f"Nothing was done: in the mode {mode} only notes are written, and this channel has none.")
     dry_run = mode == "dry-run"
     applied = list(decided) if dry_run else []
     return Plan(note=wording.note(outgoing, applied=applied, replied=False, dry_run=dry_run))

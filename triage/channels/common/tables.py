@@ -103,6 +103,7 @@ class PolicyTable(Table):
     mode: Mode = "suggest"
     fields: tuple[Name, ...] | None = Field(default=None, description="The fields that may be set; None means all.")
     answers: bool = Field(default=True, description="Whether requesters get answers in the mode `apply`.")
+    notes: bool = Field(default=True, description="Whether internal notes are written.")
     audiences: tuple[Name, ...] | None = Field(
         default=None, description="Whose articles may be quoted here; None means those of TRIAGE_AUDIENCES."
     )
