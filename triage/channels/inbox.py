@@ -194,6 +194,8 @@ def _apply(
         if read is None:
             raise BadInput("The channel cannot read tickets: give it the address of the system.")
         remote = read(happening.remote_id)
+    if isinstance(happening, Opened) and channel.complete:
+        happening = channel.complete(happening)
     with sessions.begin() as session:
         match happening:
             case Opened():

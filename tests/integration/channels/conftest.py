@@ -98,6 +98,7 @@ class Office:
     system: MemorySystem
     channel: Channel
     jobs: NoJobs = field(default_factory=NoJobs)
+    others: dict[str, Channel] = field(default_factory=dict)
 
     def with_policy(self, **policy: object) -> None:
         self.channel = replace(self.channel, policy=PolicyTable(**policy))  # type: ignore[arg-type]
@@ -107,7 +108,8 @@ class Office:
         return inbox.take(self.sessions, self.jobs, self.channel.name, received)
 
     def work(self, *, most: int = 50) -> None:
-        outlets = Channels({self.channel.name: self.channel}, {}).outlets(self.jobs)
+        opened = {self.channel.name: self.channel, **self.others}
+        outlets = Channels(opened, {}).outlets(self.jobs)
         while self.jobs.queued and most:
             kind, row_id, number, _ = self.jobs.queued.pop(0)
             most -= 1
@@ -117,7 +119,9 @@ class Office:
                 case "received":
                     inbox.work_on(self.sessions, self.jobs, self.channel, row_id, number)
                 case _:
-                    outbox.send(self.sessions, self.jobs, self.channel, row_id, number, outlets)
+                    with self.sessions() as session:
+                        name = session.get_one(DeliveryRow, row_id).channel
+                    outbox.send(self.sessions, self.jobs, opened[name], row_id, number, outlets)
 
     def delivery(self) -> DeliveryRow:
         with self.sessions() as session:

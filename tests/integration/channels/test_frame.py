@@ -12,9 +12,11 @@ from sqlalchemy import select
 from tests.integration.channels.conftest import Office
 from triage.channels import inbox, outbox
 from triage.channels.attendant import poll
-from triage.channels.common.values import Closed, DeliveryFailed, Look, Message, Opened, Said, Status
+from triage.channels.common.system import Channel, Steps
+from triage.channels.common.values import Closed, DeliveryFailed, Look, Message, Opened, Outgoing, Said, Status
 from triage.channels.states import lease, states
-from triage.db.tables import CorrectionRow, DeliveryRow, RemoteMessageRow
+from triage.channels.webhook import payload
+from triage.db.tables import CorrectionRow, DeliveryRow, RemoteMessageRow, RunRow
 from triage.errors import BadInput
 
 
@@ -326,6 +328,46 @@ def test_masked_storage_keeps_nothing_personal_of_messages(office: Office) -> No
     with office.sessions() as session:
         (row,) = session.scalars(select(RemoteMessageRow))
         assert "1234567" not in row.text
+
+
+def test_those_who_subscribed_are_told_of_decisions_and_of_what_was_given_up(office: Office) -> None:
+    told: list[Outgoing] = []
+
+    def tell(outgoing: Outgoing, _done: Steps) -> str:
+        told.append(outgoing)
+        return "Told."
+
+    events = frozenset({"decision.made", "answer.given", "delivery.failed"})
+    office.others["watcher"] = Channel("watcher", "webhook", send=tell, subscribed=events)
+    office.system.refused_fields = {"queue"}
+    routed(office)
+    assert [one.event.value for one in told] == ["decision.made", "delivery.failed"]
+    made, failed = (payload(one) for one in told)
+    assert made["type"] == "decision.made" and "Since this morning" not in str(made)
+    assert "queue stands at general" in str(failed["data"])
+
+
+def test_a_subscriber_that_fails_is_told_of_nobody(office: Office) -> None:
+    def refuse(_outgoing: Outgoing, _done: Steps) -> str:
+        raise DeliveryFailed("It answered 400 Bad Request.", retryable=False)
+
+    events = frozenset({"decision.made", "delivery.failed"})
+    office.others["watcher"] = Channel("watcher", "webhook", send=refuse, subscribed=events)
+    routed(office)
+    with office.sessions() as session:
+        rows = session.execute(select(DeliveryRow.channel, DeliveryRow.event, DeliveryRow.state)).all()
+    assert sorted(tuple(row) for row in rows) == [
+        ("desk", "result", "delivered"),
+        ("watcher", "decision.made", "dead"),
+    ]
+
+
+def test_each_channel_quotes_only_for_its_own_readers(office: Office) -> None:
+    office.with_policy(mode="apply", audiences=("staff",))
+    routed(office)
+    with office.sessions() as session:
+        (run,) = session.scalars(select(RunRow))
+        assert run.audiences == ["staff"]
 
 
 def test_dry_reading_of_a_row_of_another_version_is_refused_not_lost(office: Office) -> None:

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from triage.channels.registry import open_channels
+from triage.channels.registry import KINDS, build, open_channels
 from triage.errors import Misconfigured, NotFound
 
+ROOT = Path(__file__).parent.parent.parent.parent
 GOOD = """
 [channels.portal]
 kind = "mapped"
 verify = { scheme = "path", secrets = ["env:S"] }
 map = { subject = "title" }
 """
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_its_table_and_its_guide(kind: str) -> None:
+    module, _, name = KINDS[kind].partition(":")
+    table = getattr(import_module(module), name)
+    assert table.model_config["extra"] == "forbid" and callable(table.build)
+    assert (ROOT / "docs" / "howto" / "channels" / f"{kind}.md").exists() or kind in ("mapped", "webhook")
+    with pytest.raises(Misconfigured):
+        build("x", {"kind": kind, "no_such_key": 1}, {})
 
 
 def test_a_missing_file_means_no_channels(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Protocol
 from sqlalchemy.orm import Session, sessionmaker
 
 from triage.channels.common.tables import PolicyTable, SendingTable
-from triage.channels.common.values import Finding, Outgoing, Received, RemoteTicket, Webhook
+from triage.channels.common.values import Finding, Opened, Outgoing, Received, RemoteTicket, Webhook
 from triage.channels.common.verify import Verifier
 from triage.desk import Desk
 from triage.intake import JobQueue
@@ -106,8 +106,9 @@ class Channel:
     In: ``verifier`` and ``parse`` for webhooks (``parse`` raises ``BadInput`` for what is malformed), ``dispatch``
     for one that speaks its own protocol over HTTP and verifies by itself, ``listen`` for one that holds a connection
     until the event is set (one worker of all does so; it is called again, with growing pauses, after it raises).
-    ``read`` serves the ``Look`` of one that has no system.
+    ``read`` serves the ``Look`` of one that has no system; ``complete`` adds to a ticket what takes a call to know.
     Out: ``system`` for one with tickets of its own, else ``send``, which returns what happened in words.
+    ``articles`` gives its help centre in parts, each in the shape of that system's export.
     ``subscribed`` are the events that are sent of every ticket, whatever its source.
     """
 
@@ -121,9 +122,11 @@ class Channel:
     listen: Listen | None = None
     system: System | None = None
     read: Callable[[str], RemoteTicket] | None = None
+    complete: Callable[[Opened], Opened] | None = None
     poll_every_s: float | None = None
     send: Send | None = None
     check: Callable[[], Iterator[Finding]] | None = None
+    articles: Callable[[], Iterator[Mapping[str, object]]] | None = None
     subscribed: frozenset[str] = frozenset()
     close: Callable[[], None] = lambda: None
 

@@ -13,7 +13,7 @@ from triage.channels.slack.app import SlackApp
 from triage.channels.slack.check import check
 from triage.channels.slack.delivery import send
 from triage.channels.slack.desk import SlackDesk
-from triage.channels.slack.messages import read_thread
+from triage.channels.slack.messages import complete, read_thread
 from triage.channels.slack.people import People
 from triage.channels.slack.table import SlackTable as _Table
 from triage.errors import Misconfigured
@@ -52,6 +52,7 @@ class SlackTable(_Table):
             dispatch=app.dispatch if signing else None,
             listen=app.listen,
             read=partial(read_thread, desk),
+            complete=partial(complete, desk),
             send=partial(send, desk),
             check=partial(check, desk, app_token),
             close=app.close,

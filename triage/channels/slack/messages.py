@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from slack_sdk.errors import SlackApiError
 
@@ -130,6 +131,12 @@ def who_of_the_desk(desk: SlackDesk, replies: Iterable[Event], requester: str) -
     return desk.people.person(helper).address if helper else None
 
 
+def complete(desk: SlackDesk, opened: Opened) -> Opened:
+    """The ticket with its requester's address, as far as Slack tells it."""
+    user = opened.features.get("slack_user", "")
+    return replace(opened, requester=desk.people.person(user).address) if user else opened
+
+
 def is_written_by_a_person(event: Event) -> bool:
     """Not by a bot, this one or another, and not by Slack itself."""
     return bool(event.get("user")) and not event.get("bot_id") and str(event.get("subtype") or "") in WRITTEN
@@ -163,18 +170,13 @@ def _open(desk: SlackDesk, event: Event, remote_id: str, *, name: str = "message
     if is_small_talk(text) and not files:
         desk.take(Received(_key(channel, ts), name, note="Small talk is no ticket."))
         return
-    person = desk.people.known(str(event["user"]))
-    if person is None and remote_id == f"{channel}:{event['ts']}":
-        # Slack wants its answer within three seconds, so strangers are looked up afterwards.
-        desk.take(Received(_key(channel, ts), name, (Look(remote_id),)))
-        return
-    person = person or desk.people.person(str(event["user"]))
+    user = str(event["user"])
     opened = Opened(
         remote_id,
         "",
         f"{text}\n{files}".strip()[:LONGEST],
-        person.address,
-        features={"slack_user": person.user_id, "slack_channel": channel},
+        f"slack:{user}",  # Slack wants its answer within three seconds, so who that is, is looked up afterwards
+        features={"slack_user": user, "slack_channel": channel},
     )
     desk.take(Received(_key(channel, ts), name, (opened,)))
 

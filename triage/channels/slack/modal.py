@@ -59,7 +59,6 @@ def change_view(ticket: TicketRow, labels: Mapping[str, list[str]], card: Mappin
 def on_new(desk: SlackDesk, body: Mapping[str, Any], view: Mapping[str, Any]) -> None:
     """A ticket from the form; its answer comes in the thread it is about, or in a conversation with the app."""
     user = str(body["user"]["id"])
-    person = desk.people.person(user)
     values = view["state"]["values"]
     subject, details = _entered(values, "subject"), _entered(values, "details")
     origin = str(view.get("private_metadata") or "")
@@ -73,7 +72,7 @@ def on_new(desk: SlackDesk, body: Mapping[str, Any], view: Mapping[str, Any]) ->
         remote_id,
         plain(subject),
         plain(details),
-        person.address,
+        f"slack:{user}",
         features={**chosen, "slack_user": user, "slack_channel": origin.partition(":")[0] or "form"},
     )
     desk.take(Received(f"{FORM}{view['id']}", "view_submission", (opened,)))

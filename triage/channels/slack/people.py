@@ -65,12 +65,6 @@ class People:
         found = self._remembered(f"person {user_id}", ask)
         return found if isinstance(found, Person) else Person(user_id, user_id, f"slack:{user_id}", None)
 
-    def known(self, user_id: str) -> Person | None:
-        """The person, where that needs no call."""
-        with self._lock:
-            until, value = self._known.get(f"person {user_id}", (0.0, None))
-        return value if isinstance(value, Person) and time.monotonic() < until else None
-
     def at_desk(self, user_id: str) -> bool:
         """Whether this person works at the help desk."""
         return self._is_one_of(user_id, self._desk)
