@@ -6,6 +6,7 @@ Slack's own words on escaping: https://docs.slack.dev/messaging/formatting-messa
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 _FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t]*#*$", re.MULTILINE)
@@ -14,6 +15,8 @@ _LINK = re.compile(r"\[([^\[\]\n]{1,200})\]\((https?://[^\s()<>|]{1,1000})\)")
 _BULLET = re.compile(r"^([ \t]*)[-*][ \t]+", re.MULTILINE)
 # What Slack would make a mention, a link or an emoji of even in plain text.
 _AT = re.compile(r"@(?=(?:here|channel|everyone)\b)", re.IGNORECASE)
+_CALL = re.compile(r"<(?=[@#!])")
+_WEB = re.compile(r"https?://[^\s<>|]+")
 JOINER = "\N{WORD JOINER}"
 
 
@@ -38,9 +41,28 @@ def quoted(text: str) -> str:
 
 def link(url: str, label: str) -> str:
     """A link that shows its label; one that is no web address is only its label."""
-    if not re.match(r"https?://[^\s<>|]+\Z", url):
-        return escaped(label)
-    return f"<{url.replace('&', '&amp;')}|{escaped(label).replace('|', '¦')}>"
+    shown = escaped(" ".join(label.split()))
+    if not _WEB.fullmatch(url):
+        return shown
+    return f"<{url.replace('&', '&amp;')}|{shown.replace('|', '¦') or '…'}>"
+
+
+def markdown(text: str) -> str:
+    """An article's Markdown as it is, for the methods that take Markdown; no mention in it comes alive."""
+    return _AT.sub(f"@{JOINER}", _CALL.sub(f"<{JOINER}", text.replace("\0", "")))
+
+
+def markdown_link(url: str, label: str) -> str:
+    """A link in Markdown that shows its label; one that is no web address is only its label."""
+    shown = markdown(re.sub(r"([\\\[\]])", r"\\\1", " ".join(label.split())))
+    if not _WEB.fullmatch(url):
+        return shown
+    return f"[{shown}]({url.replace('(', '%28').replace(')', '%29')})"
+
+
+def moment(at: datetime) -> str:
+    """Day and time as the reader's clock has them (…/formatting-message-text#date-formatting)."""
+    return f"<!date^{int(at.timestamp())}^{{date_short_pretty}}, {{time}}|{at:%Y-%m-%d %H:%M} UTC>"
 
 
 def cut(text: str, length: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from kb import Citation
 from triage.channels.common.values import GivenAnswer, Outgoing
@@ -54,10 +54,10 @@ def answer_buttons(ticket_id: str, language: str | None, block_id: str) -> Block
     )
 
 
-def sources(citations: Sequence[Citation]) -> str:
-    """Links to the passages, each once."""
+def sources(citations: Sequence[Citation], write: Callable[[str, str], str] = link) -> str:
+    """Links to the passages, each once, as ``write`` makes them of address and label."""
     found = {
-        one.url or one.title: link(
+        one.url or one.title: write(
             one.url or "", f"{one.title} › {one.heading_path[-1]}" if one.heading_path else one.title
         )
         for one in citations
