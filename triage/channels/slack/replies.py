@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from kb import Citation
 from triage.channels.common.values import GivenAnswer, Outgoing
-from triage.channels.slack.escape import link, mrkdwn, quoted
+from triage.channels.slack.escape import cut, link, mrkdwn, quoted
 from triage.channels.slack.limits import Block, actions, button, context, fit, section, sections
 from triage.channels.slack.words import say
 from triage.tickets.model import Decision, Outcome
@@ -37,7 +37,7 @@ def reply_blocks(outgoing: Outgoing, *, in_hours: bool) -> list[Block]:
 def answer_blocks(words: str, citations: Sequence[Citation], language: str | None) -> list[Block]:
     """The article's words as a quote, and where they stand."""
     blocks = [section(say("answer_found", language))]
-    blocks += sections(quoted(mrkdwn(words[:LONGEST_ANSWER])), most=4)
+    blocks += sections(quoted(mrkdwn(cut(words, LONGEST_ANSWER))), most=4)
     links = sources(citations)
     return [*blocks, context(say("sources", language, links=links))] if links else blocks
 

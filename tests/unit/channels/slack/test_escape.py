@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triage.channels.slack.escape import cut, escaped, link, markdown, markdown_link, moment, mrkdwn, quoted
+from triage.channels.slack.escape import cut, cut_mrkdwn, escaped, link, markdown, markdown_link, moment, mrkdwn, quoted
 
 ALIVE = re.compile(r"<[@#!][^>]*>|@(?:here|channel|everyone)\b", re.IGNORECASE)
 HOSTILE = st.lists(
@@ -85,3 +85,21 @@ def test_quotes_stand_in_front_of_every_line() -> None:
 def test_a_moment_is_of_the_readers_clock() -> None:
     at = datetime(2026, 11, 23, 9, 4, tzinfo=UTC)
     assert moment(at) == "<!date^1795424640^{date_short_pretty}, {time}|2026-11-23 09:04 UTC>"
+
+
+def test_code_stays_as_it_is() -> None:
+    code = "`a **b** [c](https://d.example)` and **so**"
+    assert mrkdwn(code) == "`a **b** [c](https://d.example)` and *so*"
+    assert mrkdwn("[`--now`](https://d.example)") == "<https://d.example|`--now`>"
+
+
+def test_code_in_a_quote_has_no_bar_in_it() -> None:
+    assert quoted("Run\n```\na\nb\n```\nthen ```c``` so") == ">Run\n```\na\nb\n```\n>then ```c``` so"
+
+
+@given(HOSTILE, st.integers(min_value=20, max_value=60))
+def test_nothing_of_slacks_markup_is_cut_in_two(text: str, length: int) -> None:
+    shown = cut_mrkdwn(mrkdwn(f"{text} [a & b](https://a.example/very/long)" * 3), length)
+    assert len(shown) <= length
+    assert not re.search(r"<[^>]*\Z|&(?!amp;|lt;|gt;)", shown)
+    assert shown.count("```") % 2 == 0
