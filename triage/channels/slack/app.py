@@ -23,10 +23,9 @@ from slack_sdk.errors import SlackApiError
 from triage.channels.common.system import WebAnswer
 from triage.channels.common.values import Webhook
 from triage.channels.slack import actions, cards, home, messages, modal, replies
-from triage.channels.slack.asking import ask
+from triage.channels.slack.asking import ask, offer
 from triage.channels.slack.desk import SlackDesk, failure
-from triage.channels.slack.limits import actions as row
-from triage.channels.slack.limits import button, fit, section
+from triage.channels.slack.limits import fit
 from triage.channels.slack.manifest import SHORTCUT
 from triage.channels.slack.upkeep import tick
 from triage.channels.slack.words import say
@@ -290,13 +289,7 @@ class SlackApp:
         with suppress(SlackApiError):  # it only decorates
             set_status(say("thinking", language))
         said = ask(self._desk, question, user)
-        offer = [
-            section(say("file_offer", said.language)),
-            row(
-                f"file:{payload['ts']}",
-                [button(say("new_ticket", said.language), replies.FILE, f"{channel}:{thread} {question}"[:2_000])],
-            ),
-        ]
+        filing = offer(said.language, f"{channel}:{thread}", question)
         try:
             stream = self._desk.client.chat_stream(
                 channel=channel,
@@ -305,11 +298,14 @@ class SlackApp:
                 recipient_user_id=user,
                 buffer_size=256,
             )
-            for start in range(0, len(said.text), 1_000):
-                stream.append(markdown_text=said.text[start : start + 1_000])
-            stream.stop(blocks=offer)
+            for start in range(0, len(said.markdown), 1_000):
+                stream.append(markdown_text=said.markdown[start : start + 1_000])
+            stream.stop(blocks=filing)
         except SlackApiError as error:  # where a workspace has no streaming, the words come all at once
             log.warning("not streamed", reason=str(failure(error)))
             self._desk.client.chat_postMessage(
-                channel=channel, thread_ts=thread, text=said.text, blocks=fit([*said.blocks, *offer])
+                channel=channel,
+                thread_ts=thread,
+                text=said.text,
+                blocks=fit([*said.blocks, *filing]),
             )

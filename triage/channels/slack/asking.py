@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from kb import Answer
+from kb import Answer, Citation
 from triage.channels.slack.desk import SlackDesk
-from triage.channels.slack.escape import escaped
-from triage.channels.slack.limits import Block, context, section
-from triage.channels.slack.replies import answer_blocks, sources
+from triage.channels.slack.escape import escaped, markdown, markdown_link
+from triage.channels.slack.limits import BUTTON_VALUE, Block, actions, button, context, section
+from triage.channels.slack.replies import FILE, answer_blocks, sources
 from triage.channels.slack.words import say
 from triage.pipeline import assess
 from triage.tickets.model import IncomingTicket
@@ -16,10 +17,11 @@ from triage.tickets.model import IncomingTicket
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """An answer or the word that there is none; ``text`` for notifications and streams."""
+    """An answer or the word that there is none; ``text`` for notifications, ``markdown`` for streams."""
 
     answered: bool
     text: str
+    markdown: str
     blocks: list[Block]
     language: str | None
 
@@ -34,8 +36,23 @@ def ask(desk: SlackDesk, question: str, user_id: str) -> Said:
     language = assessment.understanding.language or person.language
     said = assessment.answer
     if isinstance(said, Answer):
-        blocks = answer_blocks(said.text, said.citations, language)
-        sure = f"{said.probability:.0%}"
-        return Said(True, f"{said.text}\n\n{sources(said.citations)}", [*blocks, context(sure)], language)
+        return answered(said.text, said.citations, said.probability, language)
     words = say("unsure", language, why=escaped(said.explanation))
-    return Said(False, words, [section(words)], language)
+    return Said(False, words, markdown(say("unsure", language, why=said.explanation)), [section(words)], language)
+
+
+def answered(words: str, citations: Sequence[Citation], probability: float, language: str | None) -> Said:
+    """An article's words as blocks and, as Slack streams Markdown only, as that."""
+    blocks = [*answer_blocks(words, citations, language), context(f"{probability:.0%}")]
+    links = sources(citations, markdown_link)
+    streamed = markdown(words) + (f"\n\n{say('sources', language, links=links)}" if links else "")
+    return Said(True, escaped(words), streamed, blocks, language)
+
+
+def offer(language: str | None, place: str, question: str) -> list[Block]:
+    """The button that makes a ticket of a question; ``place`` is its channel and thread."""
+    value = f"{place} {question}"[:BUTTON_VALUE]
+    return [
+        section(say("file_offer", language)),
+        actions(f"file:{place}", [button(say("new_ticket", language), FILE, value)]),
+    ]

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from triage.channels.common.tables import source_of
 from triage.channels.slack.desk import ANSWER_WAYS, ANSWERS, MODE, MODES, SlackDesk
-from triage.channels.slack.escape import cut, escaped, link
+from triage.channels.slack.escape import cut, escaped, link, moment
 from triage.channels.slack.limits import VIEW_BLOCKS, Block, actions, button, context, fit, header, option, section
 from triage.channels.slack.words import say
 from triage.db.tables import RemoteTicketRow, TicketRow
@@ -118,7 +118,7 @@ def _words(ticket: TicketRow, remote: RemoteTicketRow | None, language: str | No
     shown = link(remote.url, cut(title, 120)) if remote and remote.url else escaped(cut(title, 120))
     queue = store.current_value(ticket, "queue")
     parts = [say("open" if is_open else "closed", language), *([escaped(queue)] if queue else [])]
-    return f"{shown}\n_{' · '.join(parts)} · {ticket.received_at:%Y-%m-%d %H:%M}_"
+    return f"{shown}\n_{' · '.join(parts)} · {moment(ticket.received_at)}_"
 
 
 def _remotes(desk: SlackDesk, ticket_ids: list[str]) -> dict[str, RemoteTicketRow]:

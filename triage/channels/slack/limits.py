@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from triage.channels.slack.escape import cut
+from triage.channels.slack.escape import BROKEN, FENCE, cut, cut_mrkdwn
 
 Block = dict[str, object]
 
@@ -24,29 +24,39 @@ ACTIONS = 25
 
 def section(text: str) -> Block:
     """A paragraph in mrkdwn, cut where Slack would refuse it."""
-    return {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, SECTION_TEXT) or " ", "verbatim": True}}
+    return {
+        "type": "section",
+        "text": {"type": "mrkdwn", "text": cut_mrkdwn(text, SECTION_TEXT) or " ", "verbatim": True},
+    }
 
 
 def sections(text: str, *, most: int = 10) -> list[Block]:
-    """A long text in several paragraphs, broken between lines; at most so many."""
+    """A long text in Slack's markup as several paragraphs, broken between lines or words; at most so many."""
     blocks: list[Block] = []
     rest = text
-    while rest and len(blocks) < most:
-        if len(rest) <= SECTION_TEXT or len(blocks) == most - 1:
-            blocks.append(section(rest))
-            break
-        line = rest.rfind("\n", 0, SECTION_TEXT)
-        at = line if line > SECTION_TEXT // 2 else SECTION_TEXT - 1
-        blocks.append(section(rest[:at]))
-        rest = rest[at:].lstrip("\n")
-    return blocks
+    while len(rest) > SECTION_TEXT and len(blocks) < most - 1:
+        head, rest = _parted(rest)
+        blocks.append(section(head))
+    return [*blocks, section(rest)] if rest else blocks
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """What fits one paragraph, and the rest; code and a quote that go on do so in both."""
+    room = SECTION_TEXT - 2 * len(FENCE)
+    at = next((found for mark in "\n " if (found := text.rfind(mark, 0, room)) > room // 2), room)
+    head = BROKEN.sub("", text[:at]) or text[:at]
+    rest = text[len(head) :]
+    if head.count(FENCE) % 2:
+        return f"{head}\n{FENCE}", f"{FENCE}\n{rest.lstrip()}"
+    goes_on = not rest.startswith("\n") and head.rpartition("\n")[2].startswith(">")
+    return head, f">{rest}" if goes_on else rest.lstrip("\n")
 
 
 def context(text: str) -> Block:
     """Small print."""
     return {
         "type": "context",
-        "elements": [{"type": "mrkdwn", "text": cut(text, SECTION_TEXT) or " ", "verbatim": True}],
+        "elements": [{"type": "mrkdwn", "text": cut_mrkdwn(text, SECTION_TEXT) or " ", "verbatim": True}],
     }
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from kb import Citation
 from triage.channels.common.values import GivenAnswer, Outgoing
-from triage.channels.slack.escape import link, mrkdwn, quoted
+from triage.channels.slack.escape import cut, link, mrkdwn, quoted
 from triage.channels.slack.limits import Block, actions, button, context, fit, section, sections
 from triage.channels.slack.words import say
 from triage.tickets.model import Decision, Outcome
@@ -37,7 +37,7 @@ def reply_blocks(outgoing: Outgoing, *, in_hours: bool) -> list[Block]:
 def answer_blocks(words: str, citations: Sequence[Citation], language: str | None) -> list[Block]:
     """The article's words as a quote, and where they stand."""
     blocks = [section(say("answer_found", language))]
-    blocks += sections(quoted(mrkdwn(words[:LONGEST_ANSWER])), most=4)
+    blocks += sections(quoted(mrkdwn(cut(words, LONGEST_ANSWER))), most=4)
     links = sources(citations)
     return [*blocks, context(say("sources", language, links=links))] if links else blocks
 
@@ -54,10 +54,10 @@ def answer_buttons(ticket_id: str, language: str | None, block_id: str) -> Block
     )
 
 
-def sources(citations: Sequence[Citation]) -> str:
-    """Links to the passages, each once."""
+def sources(citations: Sequence[Citation], write: Callable[[str, str], str] = link) -> str:
+    """Links to the passages, each once, as ``write`` makes them of address and label."""
     found = {
-        one.url or one.title: link(
+        one.url or one.title: write(
             one.url or "", f"{one.title} › {one.heading_path[-1]}" if one.heading_path else one.title
         )
         for one in citations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from kb import Citation
 from triage.channels.common.values import Event, GivenAnswer, Outgoing
 from triage.channels.slack.cards import card
+from triage.channels.slack.escape import mrkdwn, quoted
 from triage.channels.slack.limits import Block, actions, button, fit, section, sections
 from triage.channels.slack.replies import reply_blocks
 from triage.tickets.model import Decision, LabelProbability, Outcome
@@ -81,6 +83,29 @@ def test_a_card_in_a_channel_shows_nobodys_address() -> None:
 def test_long_texts_are_several_paragraphs(text: str) -> None:
     for block in sections(text, most=4):
         check([block])
+
+
+@given(
+    st.lists(st.sampled_from(["word ", "`x` ", "a & b ", "[a b](https://a.example/c) ", "\n", "y" * 900]), max_size=90)
+)
+def test_paragraphs_hold_all_words_and_break_no_link(pieces: list[str]) -> None:
+    text = quoted(mrkdwn("".join(pieces)))
+    shown = [str(block["text"]["text"]) for block in sections(text, most=50)]  # type: ignore[index]
+    kept = [re.sub(r"[\s>…]", "", one) for one in ("".join(shown), text)]
+    assert kept[0] == kept[1]
+    assert all(one.count("<") == one.count(">") - one.count("\n>") - one.startswith(">") for one in shown)
+
+
+def test_a_block_of_code_goes_on_in_the_next_paragraph() -> None:
+    text = quoted(mrkdwn("Run:\n```\n" + "echo a < b\n" * 600 + "```\nDone."))
+    shown = [str(block["text"]["text"]) for block in sections(text)]  # type: ignore[index]
+    assert len(shown) > 1 and all(one.count("```") % 2 == 0 for one in shown)
+    assert "".join(shown).count("echo a &lt; b") == 600 and shown[-1].endswith(">Done.")
+
+
+def test_a_quote_that_is_one_long_line_stays_a_quote() -> None:
+    shown = sections(quoted("word " * 1_500))
+    assert len(shown) > 1 and all(str(block["text"]["text"]).startswith(">") for block in shown)  # type: ignore[index]
 
 
 def test_what_cannot_be_cut_is_refused() -> None:
