@@ -148,7 +148,7 @@ def on_change(desk: SlackDesk, body: Body) -> None:
     try:
         desk.client.views_open(trigger_id=str(body["trigger_id"]), view=view)
     except SlackApiError as error:
-        tell(desk, body, say("expired"))
+        tell(desk, body, say("expired", desk.people.person(str(body["user"]["id"])).language))
         log.warning("form not opened", reason=str(failure(error)), action=CHANGE)
 
 
