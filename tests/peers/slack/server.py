@@ -32,6 +32,7 @@ class SlackServer:
     tired: dict[str, int] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     messages: list[Json] = field(default_factory=list)
+    scopes: str | None = None  # what the token was granted, which Slack tells in a header of each answer
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -49,7 +50,8 @@ class SlackServer:
                 return 429, {"Retry-After": "1"}, {"ok": False, "error": "ratelimited"}
             if method in self.errors:
                 return 200, {}, {"ok": False, "error": self.errors[method]}
-            return 200, {}, {"ok": True} | self._answer(method, given)
+            headers = {"X-OAuth-Scopes": self.scopes} if self.scopes else {}
+            return 200, headers, {"ok": True} | self._answer(method, given)
 
     def _answer(self, method: str, given: Json) -> Json:
         if method in ("chat.postMessage", "chat.startStream"):
@@ -63,6 +65,7 @@ class SlackServer:
             "conversations.replies": {"messages": [{"ts": ts, "user": "U1", "text": "VPN drops"}, *there]},
             "conversations.history": {"messages": []},
             "chat.getPermalink": {"permalink": f"https://slack.example/{given.get('message_ts')}"},
+            "usergroups.users.list": {"users": ["U2"] if given.get("usergroup") == "S0DESK" else []},
             "conversations.open": {"channel": {"id": "D1"}},
         }
         return answers.get(method, {"ts": "1.1", "channel": given.get("channel", "")})

@@ -16,7 +16,7 @@ from triage.channels.slack.cards import CHANGE
 from triage.channels.slack.desk import SlackDesk, failure, place_of
 from triage.channels.slack.escape import escaped
 from triage.channels.slack.limits import Block
-from triage.channels.slack.modal import change_view
+from triage.channels.slack.modal import change_view, labels_of
 from triage.channels.slack.replies import answer_blocks, settled
 from triage.channels.slack.words import say
 from triage.db.tables import TicketRow
@@ -144,11 +144,11 @@ def on_change(desk: SlackDesk, body: Body) -> None:
     if ticket is None:
         return
     card = {"channel": str(body["channel"]["id"]), "ts": str(body["message"]["ts"])}
-    view = change_view(ticket, _labels(desk, ticket), card)
+    view = change_view(ticket, labels_of(desk, ticket), card)
     try:
         desk.client.views_open(trigger_id=str(body["trigger_id"]), view=view)
     except SlackApiError as error:
-        tell(desk, body, say("expired"))
+        tell(desk, body, say("expired", desk.people.person(str(body["user"]["id"])).language))
         log.warning("form not opened", reason=str(failure(error)), action=CHANGE)
 
 
@@ -219,16 +219,6 @@ def _ticket(desk: SlackDesk, body: Body) -> TicketRow | None:
     except NotFound:
         return None
     return ticket if ticket.source == source_of(desk.name) and ticket.runs else None
-
-
-def _labels(desk: SlackDesk, ticket: TicketRow) -> dict[str, list[str]]:
-    """The values that each field of the ticket may have."""
-    classifier = desk.services.desk.current().classifier
-    known = {name: list(field.labels) for name, field in classifier.card.fields.items()} if classifier else {}
-    for decision in ticket.runs[-1].decisions:
-        seen = [one["label"] for one in decision.alternatives] + ([decision.value] if decision.value else [])
-        known.setdefault(decision.field, []).extend(one for one in seen if one not in known.get(decision.field, []))
-    return {name: values for name, values in known.items() if values}
 
 
 def _judge(desk: SlackDesk, ticket_id: str, given: AnswerFeedback) -> None:

@@ -236,9 +236,15 @@ class SlackApp:
                 ack(say("help", self._desk.people.person(user).language, command=self._desk.table.command))
 
     def _open_form(self, body: Body, text: str, origin: str) -> None:
-        language = self._desk.people.person(str(body["user"]["id"])).language
+        user = str(body["user"]["id"])
+        language = self._desk.people.person(user).language
         view = modal.new_view(self._desk, language, text=text, origin=origin)
-        self._desk.client.views_open(trigger_id=str(body["trigger_id"]), view=view)
+        try:
+            self._desk.client.views_open(trigger_id=str(body["trigger_id"]), view=view)
+        except SlackApiError as error:  # mostly because Slack gives three seconds from the click
+            log.warning("form not opened", reason=str(failure(error)))
+            channel = body.get("channel_id") or (body.get("channel") or {}).get("id") or user
+            self._whisper({"channel_id": channel}, user, say("expired", language), None)
 
     def _tell_status(self, command: Body, user: str) -> None:
         self._whisper(command, user, home.status_lines(self._desk, user), None)

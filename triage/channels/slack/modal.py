@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +20,6 @@ from triage.tickets import store
 NEW, CHANGED = "triage_new", "triage_changed"
 # What a form may hold (https://docs.slack.dev/reference/block-kit/block-elements/plain-text-input-element).
 LONGEST_SUBJECT, LONGEST_DETAILS = 150, 3_000
-LONGEST_METADATA = 3_000
 
 
 def new_view(desk: SlackDesk, language: str | None, *, text: str = "", origin: str = "") -> Block:
@@ -38,22 +38,18 @@ def new_view(desk: SlackDesk, language: str | None, *, text: str = "", origin: s
 def change_view(ticket: TicketRow, labels: Mapping[str, list[str]], card: Mapping[str, str]) -> Block:
     """The form with which an agent gives a ticket other values.
 
-    Values may be longer than Slack's options, so the form names them by their places, the present one first.
+    Values may be longer than Slack's options, so the form names them by their digests; the present one comes first.
     """
-    blocks, places = [], {}
+    blocks = []
     for name, values in list(labels.items())[:20]:
         current = store.current_value(ticket, name)
-        ordered = sorted(values, key=current.__ne__)[:OPTIONS]
-        options = [option(one, str(place)) for place, one in enumerate(ordered)]
+        ordered = [*(one for one in values if one == current), *(one for one in values if one != current)][:OPTIONS]
+        options = [option(one, _digest(one)) for one in ordered]
         select: Block = {"type": "static_select", "action_id": "chosen", "options": options}
         if current in ordered:
             select["initial_option"] = options[0]
         blocks.append(_input(f"field_{name}", name, select, optional=True))
-        places[name] = ordered
-    data = json.dumps({"ticket": ticket.id, "card": card, "values": places}, ensure_ascii=False)
-    if len(data) > LONGEST_METADATA:  # then the texts of the options must do
-        data = json.dumps({"ticket": ticket.id, "card": card})
-    return _modal(CHANGED, "Change…", blocks, "en", data)
+    return _modal(CHANGED, "Change…", blocks, "en", json.dumps({"ticket": ticket.id, "card": card}))
 
 
 def on_new(desk: SlackDesk, body: Mapping[str, Any], view: Mapping[str, Any]) -> None:
@@ -81,16 +77,30 @@ def on_new(desk: SlackDesk, body: Mapping[str, Any], view: Mapping[str, Any]) ->
 def changed_values(desk: SlackDesk, view: Mapping[str, Any]) -> tuple[str, dict[str, str], dict[str, str]]:
     """The ticket, the new values by field, and where its card is."""
     data = json.loads(view["private_metadata"])
+    labels = labels_of(desk, desk.story(data["ticket"]))
     chosen = {}
     for block_id, elements in view["state"]["values"].items():
-        option_chosen = elements.get("chosen", {}).get("selected_option")
-        if not option_chosen:
-            continue
+        selected = elements.get("chosen", {}).get("selected_option") or {}
         name = block_id.removeprefix("field_")
-        places = data.get("values", {}).get(name)
-        place = int(option_chosen["value"])
-        chosen[name] = places[place] if places else option_chosen["text"]["text"]
+        # A value that another model does not know any more is not taken.
+        value = next((one for one in labels.get(name, []) if _digest(one) == selected.get("value")), None)
+        if value is not None:
+            chosen[name] = value
     return data["ticket"], chosen, data["card"]
+
+
+def labels_of(desk: SlackDesk, ticket: TicketRow) -> dict[str, list[str]]:
+    """The values that each field of the ticket may have."""
+    classifier = desk.services.desk.current().classifier
+    known = {name: list(field.labels) for name, field in classifier.card.fields.items()} if classifier else {}
+    for decision in ticket.runs[-1].decisions:
+        seen = [one["label"] for one in decision.alternatives] + ([decision.value] if decision.value else [])
+        known.setdefault(decision.field, []).extend(one for one in seen if one not in known.get(decision.field, []))
+    return {name: values for name, values in known.items() if values}
+
+
+def _digest(value: str) -> str:
+    return hashlib.sha256(value.encode()).hexdigest()[:32]
 
 
 def _entered(values: Mapping[str, Any], name: str) -> str:
