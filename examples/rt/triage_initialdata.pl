@@ -15,13 +15,12 @@ for ( $url, $secret ) { die "No quotes or backslashes, please.\n" if /['\\]/ }
 
 my $tell = <<"PERL";
 require LWP::UserAgent; require JSON; require Digest::SHA;
-my \$ticket = \$self->TicketObj;
 my \$change = \$self->TransactionObj;
 my \$body   = JSON->new->utf8->canonical->encode( {
     event          => \$change->Type,
     field          => \$change->Field,
     transaction_id => \$change->id + 0,
-    ticket_id      => \$ticket->id + 0,
+    ticket_id      => \$change->ObjectId + 0,    # TicketObj of a merged ticket is the one it went into
     creator        => \$change->CreatorObj->Name,
 } );
 my \$time   = time;

@@ -159,6 +159,46 @@ def test_merged_tickets_say_into_which(desk: Desk) -> None:
     assert merged.status is Status.MERGED and merged.merged_into == first
 
 
+def test_a_merged_ticket_is_told_of_and_found_by_asking(desk: Desk) -> None:
+    first, second = desk.open("first"), desk.open("second")
+    desk.hooks.requests.clear()
+    desk.rt.agent.put(f"/ticket/{second}", json={"MergeInto": first}).raise_for_status()
+    assert desk.channel.parse
+    told = [desk.channel.parse(Webhook(one.headers, one.body, datetime.now(UTC))) for one in desk.hooks.requests]
+    assert (Look(second),) in [one.happenings for one in told]
+    since = datetime.now(UTC) - timedelta(seconds=5)
+    assert {first, second} <= {number for page in desk.system.changed_since(None, since) for number in page.remote_ids}
+
+
+def test_no_changed_ticket_is_skipped_though_others_change_between_pages(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("triage.channels.rt.PAGE", 3)
+    since = datetime.now(UTC) - timedelta(seconds=1)
+    made = [desk.open(f"page {number}") for number in range(8)]
+    pages = desk.system.changed_since(None, since)
+    first = next(pages)
+    for number in made[:3]:
+        desk.rt.agent.put(f"/ticket/{number}", json={"Priority": "7"}).raise_for_status()
+    rest = list(pages)
+    named = [number for page in (first, *rest) for number in page.remote_ids]
+    assert len(named) == len(set(named)) and set(made) <= set(named)
+    resumed = [number for page in desk.system.changed_since(first.cursor, since) for number in page.remote_ids]
+    assert resumed == [number for page in rest for number in page.remote_ids], "a sweep cut short goes on where it was"
+    again = {number for page in desk.system.changed_since(rest[-1].cursor, since) for number in page.remote_ids}
+    assert set(made[:3]) <= again, "what changed during a sweep is named by the next"
+
+
+def test_all_of_a_long_history_is_read_though_its_user_may_not_see_the_mails_in_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("triage.channels.rt.PAGE", 3)
+    number = desk.open("a long one")
+    for turn in range(4):
+        desk.system.post(desk.system.read(number), f"turn {turn}", public=True)
+    assert [one.text for one in desk.system.read(number).messages] == [f"turn {turn}" for turn in range(4)]
+
+
 def test_what_is_not_there_is_gone(desk: Desk) -> None:
     for number in ("999999", "abc", "../users", ""):
         with pytest.raises(Gone):

@@ -6,10 +6,13 @@ refused, so what stands there afterwards is read back.
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -39,8 +42,9 @@ SYSTEM_USERS = ("RT_System", "Nobody")
 SPOKEN = ("Comment", "Correspond")
 # By RT's default lifecycle: https://docs.bestpractical.com/rt/5.0.3/customizing/lifecycles.html
 OVER = ("resolved", "rejected", "deleted")
-PAGE, MOST_PAGES = 100, 20
-# LastUpdated counts whole seconds, and RT's clock may be another than ours.
+# RT gives no more at once: https://docs.bestpractical.com/rt/5.0.3/RT/REST2.html#Paging
+PAGE = 100
+# LastUpdated counts whole seconds, and what is asked for takes its time to arrive.
 OVERLAP = timedelta(seconds=60)
 
 
@@ -184,31 +188,34 @@ class RequestTracker:
         return ""
 
     def changed_since(self, cursor: str | None, since: datetime) -> Iterator[Page]:
-        """Tickets by LastUpdated, the longest unchanged first; the cursor is that moment of the last one."""
-        begin = (moment(cursor or "") or since) - OVERLAP
-        ago = (datetime.now(UTC) - begin).total_seconds()
-        for page in range(1, MOST_PAGES * PAGE):
+        """Tickets changed since the sweep before began, by number: one that changes meanwhile keeps its place.
+
+        Merged ones are named too; RT leaves them out unless EffectiveId is asked for.
+        """
+        sweep = _Sweep.at(cursor, since)
+        named = 0
+        while True:
+            # RT reads a moment in the time zone of its user, whatever zone stands in it; this it reads right,
+            # and its clock may be another than ours.
+            ago = math.ceil((datetime.now(UTC) - sweep.since + OVERLAP).total_seconds())
             query = {
-                # RT reads a moment in the time zone of its user, whatever zone stands in it; this it reads right.
-                "query": f"LastUpdated >= '{ago:.0f} seconds ago'",
-                "fields": "LastUpdated",
-                "orderby": "LastUpdated",
+                "query": f"LastUpdated >= '{ago} seconds ago' AND EffectiveId > 0 AND id > {sweep.after}",
+                "orderby": "id",
                 "order": "ASC",
                 "per_page": str(PAGE),
-                "page": str(page),
             }
             body = self._caller.call("GET", "/tickets", query=query).json()
-            items = value_at(body, "items")
-            if not isinstance(items, list) or not items:
+            numbers, total = _ids(body), value_at(body, "total")
+            # Without a total RT leaves out what its user may not see, so a short page need not be the last.
+            is_last = not numbers or (isinstance(total, int) and len(numbers) < PAGE)
+            if numbers:
+                sweep = replace(sweep, after=int(numbers[-1]))
+            if sweep.after:
+                whole = named + total if isinstance(total, int) else None
+                yield Page(numbers, sweep.next if is_last else str(sweep), whole)
+            if is_last:
                 return
-            total = value_at(body, "total")
-            yield Page(
-                tuple(text_at(item, "id") for item in items),
-                text_at(items[-1], "LastUpdated"),
-                total if isinstance(total, int) else None,
-            )
-            if len(items) < PAGE:
-                return
+            named += len(numbers)
 
     def check(self) -> Iterator[Finding]:
         """Credentials, the names of the table, and what the user may see."""
@@ -238,9 +245,7 @@ class RequestTracker:
 
     def _check_field(self, name: str, field: FieldTable) -> Iterator[Finding]:
         if field.to == "Queue":
-            listed = self._caller.call("GET", "/queues/all", query={"fields": "Name", "per_page": "100"}).json()
-            items = value_at(listed, "items")
-            known = {text_at(item, "Name") for item in items} if isinstance(items, list) else set()
+            known = {text_at(item, "Name") for item in self._all("/queues/all", "Name")}
             missing = sorted(set(field.values.values()) - known)
             says = f"RT has the queues {', '.join(sorted(known))}."
             if missing or not known:
@@ -249,7 +254,7 @@ class RequestTracker:
             return
         named = CUSTOM.fullmatch(field.to)
         if named:
-            search = f'[{{"field":"Name","value":"{named.group(1)}"}}]'
+            search = json.dumps([{"field": "Name", "value": named.group(1)}])
             items = value_at(self._caller.call("GET", "/customfields", query={"query": search}).json(), "items")
             found = isinstance(items, list) and bool(items)
             says = "there" if found else "not there, or the user lacks the right SeeCustomField"
@@ -272,16 +277,18 @@ class RequestTracker:
         return values
 
     def _history(self, remote_id: str) -> Iterator[_Change]:
-        for page in range(1, MOST_PAGES):
-            query = {"fields": "Type,Creator,Created", "per_page": str(PAGE), "page": str(page)}
-            items = value_at(self._caller.call("GET", f"/ticket/{remote_id}/history", query=query).json(), "items")
-            if not isinstance(items, list):
+        for item in self._all(f"/ticket/{remote_id}/history", "Type,Creator,Created"):
+            at = moment(text_at(item, "Created"))
+            yield _Change(text_at(item, "id"), text_at(item, "Type"), text_at(item, "Creator.id"), at)
+
+    def _all(self, path: str, fields: str) -> Iterator[object]:
+        """All pages: one with few items need not be the last, as RT leaves out what its user may not see."""
+        for page in count(1):
+            query = {"fields": fields, "per_page": str(PAGE), "page": str(page)}
+            items = value_at(self._caller.call("GET", path, query=query).json(), "items")
+            if not isinstance(items, list) or not items:
                 return
-            for item in items:
-                at = moment(text_at(item, "Created"))
-                yield _Change(text_at(item, "id"), text_at(item, "Type"), text_at(item, "Creator.id"), at)
-            if len(items) < PAGE:
-                return
+            yield from items
 
     def _message(self, change: _Change, requesters: set[str]) -> Message:
         return Message(
@@ -308,6 +315,35 @@ class RequestTracker:
     def _is_agent(self, creator: str, requesters: set[str]) -> bool:
         """RT tells nobody's role: who is neither requester, nor we, nor RT itself works at the desk."""
         return creator.casefold() not in requesters and creator != self.me() and creator not in SYSTEM_USERS
+
+
+@dataclass(frozen=True, slots=True)
+class _Sweep:
+    """Going through what changed ``since``: how far it came (the number ``after``), and when it ``began``."""
+
+    since: datetime
+    began: datetime
+    after: int = 0
+
+    @classmethod
+    def at(cls, cursor: str | None, since: datetime) -> _Sweep:
+        """Where the cursor left off; a cursor of one moment begins a new sweep."""
+        stood, _, rest = (cursor or "").partition(" ")
+        began, _, after = rest.partition(" ")
+        return cls(moment(stood) or since, moment(began) or datetime.now(UTC), int(after) if after.isdigit() else 0)
+
+    def __str__(self) -> str:
+        return f"{self.since.isoformat()} {self.began.isoformat()} {self.after}"
+
+    @property
+    def next(self) -> str:
+        """The cursor once all are named."""
+        return self.began.isoformat()
+
+
+def _ids(body: object) -> tuple[str, ...]:
+    items = value_at(body, "items")
+    return tuple(text_at(item, "id") for item in items) if isinstance(items, list) else ()
 
 
 def _people(value: object) -> Sequence[str]:
