@@ -24,7 +24,7 @@ test: setup ## Run all tests
 
 test-peers: setup ## Install real ticketing systems, mail and chat servers, and test the channels on them
 	@tests/peers/install
-	@$(BIN)/pytest tests/peers $(ARGS)
+	@$(BIN)/pytest tests/peers tests/integration/channels/test_webhooks.py $(ARGS)
 
 check: setup ## Format, lint, types, contracts and tests
 	@scripts/check $(ARGS)

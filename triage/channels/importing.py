@@ -20,6 +20,7 @@ from triage.errors import BadInput, Misconfigured
 from triage.privacy import mask, names_of
 
 READ, CURSOR, TICKETS, SOLVED = "read.jsonl", "cursor.json", "tickets.jsonl", "solved.jsonl"
+ARTICLES = "articles.json"
 # A system that fails so often in a row is away; the import goes on there when it is called again.
 MOST_TRIES = 6
 LONGEST_WAIT_S = 300.0
@@ -59,6 +60,19 @@ def import_history(
         return _gather(folder)
     except OSError as error:
         raise Misconfigured(f"{folder} cannot be written: {error.strerror}.") from error
+
+
+def import_articles(parts: Iterator[Mapping[str, object]], folder: Path) -> Path:
+    """Write the parts of a help centre as one file in the shape of its export, which the knowledge base reads."""
+    whole: dict[str, dict[str, object]] = {}
+    for part in parts:
+        for name, records in part.items():
+            for record in records if isinstance(records, list) else []:
+                whole.setdefault(name, {})[str(record.get("id"))] = record  # what every part repeats stands once
+    folder.mkdir(parents=True, exist_ok=True)
+    lists = {name: list(records.values()) for name, records in whole.items()}
+    _replace(folder / ARTICLES, json.dumps(lists, ensure_ascii=False))
+    return folder / ARTICLES
 
 
 def _read_all(

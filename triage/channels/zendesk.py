@@ -81,6 +81,7 @@ class ZendeskTable(ChannelTable):
             parse=parse if verifier else None,
             system=system,
             poll_every_s=self.poll.every_s,
+            articles=system.articles,
             close=system.close,
         )
 
@@ -177,6 +178,18 @@ class Zendesk:
             if value_at(body, "end_of_stream") is not False or not after:
                 return
             query = {"cursor": after}
+
+    def articles(self) -> Iterator[Mapping[str, object]]:
+        """The help centre as its export has it, with who may see what."""
+        segments = items_at(self._get("/help_center/user_segments.json", per_page="100"), "user_segments")
+        query = {"page[size]": "100"}
+        while True:
+            body = self._get("/help_center/articles.json", **query)
+            yield {"articles": items_at(body, "articles"), "user_segments": segments}
+            after = text_at(body, "meta.after_cursor")
+            if value_at(body, "meta.has_more") is not True or not after:
+                return
+            query["page[after]"] = after
 
     def check(self) -> Iterator[Finding]:
         """Credentials, the role of the bot, and the names in the table."""

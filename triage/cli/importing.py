@@ -9,7 +9,7 @@ import typer
 
 from kb import KnowledgeBase
 from triage.app import open_app
-from triage.channels.importing import Imported, import_history
+from triage.channels.importing import Imported, import_articles, import_history
 from triage.cli.learn import ready_to_train, show_card, train_on
 from triage.cli.models import show_release
 from triage.cli.options import AsJson, settings_for_command
@@ -26,7 +26,10 @@ def import_channel(
     channel: Annotated[str, typer.Argument(help="The channel's name in channels.toml; it must have a system to read.")],
     since: Annotated[str, typer.Option(help="The day from which on, as 2025-01-31.")],
     train: Annotated[bool, typer.Option("--train", help="Then train a classifier on all fields.")] = False,
-    knowledge: Annotated[bool, typer.Option("--kb", help="Then take solved tickets into the knowledge base.")] = False,
+    knowledge: Annotated[
+        bool,
+        typer.Option("--kb", help="Then take solved tickets, and the help centre's articles, into the knowledge base."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Read a system's history with its final labels and resolutions; called again, it goes on where it was.
@@ -36,10 +39,12 @@ def import_channel(
     settings = ready_to_train() if train else settings_for_command()
     began = _day(since)
     with open_app(settings) as app, progress(f"Reading tickets of {channel}") as report:
-        system = app.channels.find(channel).system
+        opened = app.channels.find(channel)
+        system = opened.system
         if system is None:
             raise BadInput(f"Channel {channel} has no system whose history could be read.")
         folder = settings.home / "imports" / channel
+        articles = import_articles(opened.articles(), folder) if knowledge and opened.articles else None
         imported = import_history(system, folder, began, masked=settings.mask_stored, progress=report)
     labels = [name for name, values in imported.fields.items() if values > 1]
     if as_json:
@@ -50,6 +55,10 @@ def import_channel(
         base = KnowledgeBase.open(settings.knowledge_folder, app.desk.encoder)
         synced = base.sync(imported.solved)
         note(f"{synced.added + synced.updated:,} solved tickets are in the knowledge base, for agents only.")
+    if articles:
+        base = KnowledgeBase.open(settings.knowledge_folder, app.desk.encoder)
+        synced = base.sync(articles)
+        note(f"{synced.added + synced.updated:,} articles of its help centre are in the knowledge base.")
     if not train:
         if labels:
             chosen = " ".join(f"--label {name}" for name in labels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -16,7 +17,9 @@ from triage.channels.common.system import Channel, Services
 from triage.channels.common.values import Opened, Received
 from triage.channels.slack import SlackTable
 from triage.channels.slack.desk import SlackDesk
+from triage.channels.slack.home import home_view, on_setting
 from triage.channels.slack.people import People
+from triage.channels.slack.table import WatchTable
 from triage.channels.slack.upkeep import digest_text, tick, week_of
 from triage.db.tables import RemoteTicketRow
 from triage.pipeline import process
@@ -111,3 +114,21 @@ def test_slack_being_away_postpones_it(office: Office, desk: SlackDesk, slack: S
     slack.errors.clear()
     tick(desk, MONDAY + timedelta(minutes=1))
     assert len([one for one in slack.called("chat.postMessage") if "The week" in one["text"]]) == 2
+
+
+def test_an_admin_chooses_the_mode_and_nobody_else(office: Office, desk: SlackDesk) -> None:
+    table = desk.table.model_copy(update={"admins": ("U0ADMIN",), "watch": {"C0HELP": WatchTable()}})
+    desk = replace(desk, table=table, people=People(desk.client, (), ("U0ADMIN",)))
+    chosen = {"action_id": "triage_set_mode", "selected_option": {"value": "apply"}}
+    assert not on_setting(desk, "U1", chosen) and desk.mode_at(MONDAY) == "suggest"
+    assert "Settings" not in str(home_view(desk, "U1")) and "Settings" in str(home_view(desk, "U0ADMIN"))
+    assert on_setting(desk, "U0ADMIN", chosen) and desk.mode_at(MONDAY) == "apply"
+    answers = {"action_id": "triage_set_answers:C0HELP", "selected_option": {"value": "ephemeral"}}
+    assert on_setting(desk, "U0ADMIN", answers) and desk.answers_in("C0HELP") == "ephemeral"
+    for odd in (
+        {"action_id": "triage_set_mode", "selected_option": {"value": "rampage"}},
+        {"action_id": "triage_set_answers:C0OTHER", "selected_option": {"value": "thread"}},
+        {},
+    ):
+        assert not on_setting(desk, "U0ADMIN", odd)
+    assert desk.answers_in("C0OTHER") is None

@@ -14,7 +14,7 @@ from tests.unit.channels.contracts.vendor import Call, Refused, Vendor, misbehav
 from triage.channels.common.system import Channel
 from triage.channels.common.values import DeliveryFailed, Look, Received, Webhook
 from triage.channels.common.verify import NotVerified
-from triage.channels.helpdesk import untemplated
+from triage.channels.helpdesk.bodies import untemplated
 from triage.channels.registry import build
 from triage.errors import BadInput, Misconfigured
 

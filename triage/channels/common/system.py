@@ -108,6 +108,7 @@ class Channel:
     until the event is set (one worker of all does so; it is called again, with growing pauses, after it raises).
     ``read`` serves the ``Look`` of one that has no system; ``complete`` adds to a ticket what takes a call to know.
     Out: ``system`` for one with tickets of its own, else ``send``, which returns what happened in words.
+    ``articles`` gives its help centre in parts, each in the shape of that system's export.
     ``subscribed`` are the events that are sent of every ticket, whatever its source.
     """
 
@@ -125,6 +126,7 @@ class Channel:
     poll_every_s: float | None = None
     send: Send | None = None
     check: Callable[[], Iterator[Finding]] | None = None
+    articles: Callable[[], Iterator[Mapping[str, object]]] | None = None
     subscribed: frozenset[str] = frozenset()
     close: Callable[[], None] = lambda: None
 

@@ -6,6 +6,7 @@ answered at once and done afterwards.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -134,7 +135,6 @@ class SlackApp:
         self._desk.client.views_publish(user_id=user, view=home.home_view(self._desk, user))
 
     def _clicks(self) -> None:
-        desk = self._desk
         followed: dict[str, Callable[[SlackDesk, Body], None]] = {
             replies.SOLVED: lambda d, b: actions.on_verdict(d, b, Verdict.SOLVED),
             replies.NOT_HELPFUL: lambda d, b: actions.on_verdict(d, b, Verdict.NOT_SOLVED),
@@ -156,6 +156,11 @@ class SlackApp:
             ack()
             self._later(self._open_form, body, "", "")
 
+        @self._app.action(re.compile(f"^(?:{home.SET_MODE}|{home.SET_ANSWERS}.*)$"))
+        def setting(ack: Ack, body: Body) -> None:
+            ack()
+            self._later(self._set, body)
+
         @self._app.action(replies.FILE)
         def file(ack: Ack, body: Body) -> None:
             ack()
@@ -163,7 +168,11 @@ class SlackApp:
             ts, _, text = rest.partition(" ")
             self._later(self._open_form, body, text, f"{channel}:{ts}")
 
-        del desk
+    def _set(self, body: Body) -> None:
+        user = str(body["user"]["id"])
+        if home.on_setting(self._desk, user, body["actions"][0]):
+            log.info("setting changed", channel=self._desk.name, by=user, setting=body["actions"][0]["action_id"])
+        self._publish_home(user)
 
     def _click(self, follow: Callable[[SlackDesk, Body], None]) -> Callable[[Ack, Body], None]:
         def clicked(ack: Ack, body: Body) -> None:

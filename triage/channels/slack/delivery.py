@@ -24,6 +24,8 @@ def send(desk: SlackDesk, outgoing: Outgoing, done: Steps) -> str:
     """Say in the ticket's thread what was found, and show the agents' card; returns what happened, in words."""
     if not outgoing.is_open:
         return "Nothing was sent: the ticket is solved."
+    if desk.mode_at(outgoing.created_at) == "off":
+        return "Nothing was sent: the channel is off at this time."
     says = []
     place = thread_of(desk, outgoing)
     if THREAD not in outgoing.done:
@@ -60,14 +62,13 @@ def _reply(desk: SlackDesk, outgoing: Outgoing, place: tuple[str, str], done: St
     if outgoing.human_touched or who_of_the_desk(desk, there, outgoing.features.get("slack_user", "")):
         done(THREAD, "")
         return "A person works on it, so the bot said nothing."
-    mode = desk.table.policy.mode_at(outgoing.created_at)
+    mode = desk.mode_at(outgoing.created_at)
     if mode != "apply":
         done(THREAD, "")
         return f"The policy is {mode}, so nothing was said in the thread."
     blocks = fit(reply_blocks(outgoing, in_hours=desk.is_open_hours()))
-    watch = desk.table.watch.get(channel)
     answered = outgoing.answer is not None and outgoing.answer.given
-    if answered and watch is not None and watch.answers == "ephemeral":
+    if answered and desk.answers_in(channel) == "ephemeral":
         _ephemeral(desk, outgoing, channel, ts, blocks)
         done(THREAD, "ephemeral")
         return "Answered, for the requester's eyes only."

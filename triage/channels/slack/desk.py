@@ -12,10 +12,10 @@ from sqlalchemy import select
 
 from triage.channels.common.memory import recall, remember
 from triage.channels.common.system import Services
-from triage.channels.common.tables import source_of
+from triage.channels.common.tables import Mode, source_of
 from triage.channels.common.values import DeliveryFailed, Gone, Received
 from triage.channels.slack.people import People
-from triage.channels.slack.table import SlackTable
+from triage.channels.slack.table import AnswerIn, SlackTable
 from triage.db.tables import RemoteTicketRow, TicketRow
 from triage.tickets import store
 
@@ -32,6 +32,11 @@ GONE = {
 }
 TIRED = {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
 BROKEN = {"invalid_auth", "account_inactive", "token_revoked", "token_expired", "not_authed", "missing_scope"}
+
+# Under these keys stands what admins chose in App Home.
+MODE, ANSWERS = "setting:mode", "setting:answers:"
+MODES: tuple[Mode, ...] = ("off", "dry-run", "suggest", "apply")
+ANSWER_WAYS: tuple[AnswerIn, ...] = ("thread", "ephemeral")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,23 @@ class SlackDesk:
         """Keep a value under a key."""
         with self.services.sessions.begin() as session:
             remember(session, self.name, key, value)
+
+    def mode_at(self, moment: datetime) -> Mode:
+        """What the bot may do at that time: as an admin chose in App Home, else as the table says."""
+        chosen = self.recall(MODE)
+        mode = next((mode for mode in MODES if mode == chosen), None)
+        if mode is None:
+            return self.table.policy.mode_at(moment)
+        hours = self.table.policy.hours
+        return mode if hours is None or hours.open_at(moment) else hours.outside
+
+    def answers_in(self, channel: str) -> AnswerIn | None:
+        """Who sees answers in a watched channel: as an admin chose, else as the table says; None elsewhere."""
+        watched = self.table.watch.get(channel)
+        if watched is None:
+            return None
+        chosen = self.recall(f"{ANSWERS}{channel}")
+        return next((one for one in ANSWER_WAYS if one == chosen), watched.answers)
 
     def is_open_hours(self) -> bool:
         """Whether the desk is in."""

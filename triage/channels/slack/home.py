@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
 from sqlalchemy import select
 
 from triage.channels.common.tables import source_of
-from triage.channels.slack.desk import SlackDesk
+from triage.channels.slack.desk import ANSWER_WAYS, ANSWERS, MODE, MODES, SlackDesk
 from triage.channels.slack.escape import cut, escaped, link, moment
-from triage.channels.slack.limits import VIEW_BLOCKS, Block, actions, button, context, fit, header, section
+from triage.channels.slack.limits import VIEW_BLOCKS, Block, actions, button, context, fit, header, option, section
 from triage.channels.slack.words import say
 from triage.db.tables import RemoteTicketRow, TicketRow
 from triage.privacy import mask, names_of
 from triage.tickets import store
 
 NEW_BUTTON = "triage_home_new"
+SET_MODE, SET_ANSWERS = "triage_set_mode", "triage_set_answers:"
 MOST = 20
 
 
@@ -33,7 +38,45 @@ def home_view(desk: SlackDesk, user_id: str) -> Block:
         blocks.append(section(say("no_tickets", language)))
     if desk.people.at_desk(user_id):
         blocks += [header(say("queue", language)), *_waiting(desk, language)]
+    if desk.people.is_admin(user_id):
+        blocks += settings_blocks(desk, language)
     return {"type": "home", "blocks": fit(blocks, VIEW_BLOCKS)}
+
+
+def settings_blocks(desk: SlackDesk, language: str | None) -> list[Block]:
+    """What an admin may change here: the mode of the channel, and who sees answers where every message is a ticket."""
+    blocks = [header(say("settings", language))]
+    mode = desk.mode_at(datetime.now(UTC))
+    blocks.append(_choice(say("mode", language), SET_MODE, list(MODES), mode))
+    for channel in list(desk.table.watch)[:20]:
+        label = say("answers_in", language, channel=f"<#{channel}>")
+        blocks.append(
+            _choice(label, f"{SET_ANSWERS}{channel}", list(ANSWER_WAYS), desk.answers_in(channel) or "thread")
+        )
+    return blocks
+
+
+def on_setting(desk: SlackDesk, user_id: str, action: Mapping[str, Any]) -> bool:
+    """Keep what an admin chose; False for everybody else and for what is no choice."""
+    value = str((action.get("selected_option") or {}).get("value") or "")
+    action_id = str(action.get("action_id") or "")
+    if not desk.people.is_admin(user_id):
+        return False
+    if action_id == SET_MODE and value in MODES:
+        desk.keep(MODE, value)
+        return True
+    channel = action_id.removeprefix(SET_ANSWERS)
+    if action_id.startswith(SET_ANSWERS) and channel in desk.table.watch and value in ANSWER_WAYS:
+        desk.keep(f"{ANSWERS}{channel}", value)
+        return True
+    return False
+
+
+def _choice(label: str, action_id: str, values: list[str], current: str) -> Block:
+    options = [option(one, one) for one in values]
+    chosen = options[values.index(current)] if current in values else options[0]
+    select = {"type": "static_select", "action_id": action_id, "options": options, "initial_option": chosen}
+    return {**section(label), "accessory": select}
 
 
 def status_lines(desk: SlackDesk, user_id: str) -> str:

@@ -178,6 +178,19 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "fr": "Le support est fermé en ce moment. J’ai noté votre demande ; vous aurez une réponse à l’ouverture.",
         "es": "El equipo de soporte no está ahora. Lo he registrado; le responderán cuando abra.",
     },
+    "settings": {"en": "Settings", "de": "Einstellungen", "fr": "Réglages", "es": "Ajustes"},
+    "mode": {
+        "en": "What may the bot do?",
+        "de": "Was darf der Bot?",
+        "fr": "Que peut faire le bot ?",
+        "es": "¿Qué puede hacer el bot?",
+    },
+    "answers_in": {
+        "en": "Who sees answers in {channel}?",
+        "de": "Wer sieht Antworten in {channel}?",
+        "fr": "Qui voit les réponses dans {channel} ?",
+        "es": "¿Quién ve las respuestas en {channel}?",
+    },
     "nudge": {
         "en": "It has been quiet here. Is this solved?",
         "de": "Hier ist es still geworden. Ist das gelöst?",

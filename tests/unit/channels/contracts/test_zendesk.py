@@ -8,13 +8,17 @@ import hmac
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kb import KnowledgeBase
 from tests.unit.channels.contracts.vendor import Call, Refused, Vendor, misbehaviour, serving
+from tests.unit.kb.doubles import WordEncoder
 from triage.channels.common.system import Channel, System
 from triage.channels.common.values import DeliveryFailed, Gone, Look, Status, Webhook
+from triage.channels.importing import import_articles
 from triage.channels.registry import build
 from triage.errors import BadInput
 
@@ -25,6 +29,19 @@ USERS = [
     {"id": 10, "email": "ana@example.com", "role": "end-user"},
     {"id": 20, "email": "bea@desk.example", "role": "agent"},
     {"id": 30, "email": "bot@desk.example", "role": "agent"},
+]
+
+
+SEGMENTS = [{"id": 9, "name": "Agents", "user_type": "staff"}]
+ARTICLES = [
+    {
+        "id": 1,
+        "title": "VPN",
+        "body": "<p>Restart the client.</p>",
+        "html_url": "https://help.example/1",
+        "draft": False,
+    },
+    {"id": 2, "title": "Keys", "body": "<p>Ask Bea.</p>", "section_id": 3, "user_segment_id": 9},
 ]
 
 
@@ -60,6 +77,8 @@ class ZendeskServer:
                 ("PUT", r"/api/v2/tickets/7/tags\.json", self._tag),
                 ("DELETE", r"/api/v2/tickets/7/tags\.json", self._untag),
                 ("GET", r"/api/v2/ticket_fields/360\.json", lambda _: {"ticket_field": {"id": 360}}),
+                ("GET", r"/api/v2/help_center/user_segments\.json", lambda _: {"user_segments": SEGMENTS}),
+                ("GET", r"/api/v2/help_center/articles\.json", self._articles),
                 ("GET", r"/api/v2/incremental/tickets/cursor\.json", self._export),
             ],
             self._authorized,
@@ -91,6 +110,13 @@ class ZendeskServer:
             raise Refused(422, {"error": "RecordInvalid"})
         self.ticket |= {**given, "updated_at": f"2026-11-23T10:00:0{len(self.comments)}Z"}
         return {"ticket": self.ticket, "audit": {"events": events}}
+
+    def _articles(self, call: Call) -> object:
+        second = call.query.get("page[after]") == "next"
+        return {
+            "articles": ARTICLES[1:] if second else ARTICLES[:1],
+            "meta": {"has_more": not second, "after_cursor": "next"},
+        }
 
     def _tag(self, call: Call) -> object:
         self.ticket["tags"] = sorted({*self.ticket["tags"], *call.body["tags"]})
@@ -231,3 +257,13 @@ def test_events_and_triggers_say_where_to_look(channel: Channel) -> None:
     for wrong in ({}, {"ticket_id": 7}, {"id": "e3", "type": "zen:event-type:ticket.created"}):
         with pytest.raises(BadInput):
             channel.parse(signed(wrong))
+
+
+def test_the_help_centre_goes_into_the_knowledge_base_with_who_may_see_it(channel: Channel, tmp_path: Path) -> None:
+    assert channel.articles
+    file = import_articles(channel.articles(), tmp_path)
+    base = KnowledgeBase.open(tmp_path / "kb", WordEncoder())
+    base.sync(file)
+    assert {article.title: article.audience for article in base.articles()} == {"VPN": "public", "Keys": "internal"}
+    base.sync(import_articles(iter([{"articles": ARTICLES[:1]}]), tmp_path))
+    assert [article.title for article in base.articles()] == ["VPN"]

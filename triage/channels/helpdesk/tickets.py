@@ -6,34 +6,27 @@ no ETag, no moment of the last change, and no list of queues: queues go by their
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Literal
-
-from pydantic import Field, model_validator
 
 from triage.channels.common.calling import Caller
 from triage.channels.common.moments import moment
 from triage.channels.common.paths import items_at, parse_json, text_at, value_at
-from triage.channels.common.system import Channel, Page, Services
-from triage.channels.common.tables import ChannelTable, Environment, FieldTable, Name, PollTable, Secret, Url
-from triage.channels.common.values import (
-    DeliveryFailed,
-    Finding,
-    Gone,
-    Look,
-    Message,
-    Received,
-    RemoteTicket,
-    Status,
-    Webhook,
+from triage.channels.common.system import Page
+from triage.channels.common.tables import FieldTable
+from triage.channels.common.values import DeliveryFailed, Finding, Gone, Message, RemoteTicket, Status
+from triage.channels.helpdesk.bodies import (
+    digest_of,
+    is_number,
+    last_said,
+    may_have_changed,
+    opening_of,
+    untemplated,
 )
-from triage.channels.common.verify import PathTable, Secrets, open_verifier
-from triage.errors import BadInput
 
 NUMBERED = ("queue", "priority", "assigned_to")
 CUSTOM = re.compile(r"custom_[A-Za-z0-9_-]+")
@@ -42,97 +35,26 @@ CUSTOM = re.compile(r"custom_[A-Za-z0-9_-]+")
 PAGE, MOST_BYTES, FRESH_S = 100, 50_000_000, 60.0
 # The clock there may be another than ours.
 OVERLAP = timedelta(minutes=2)
-# What a template of Django begins and ends with: https://docs.djangoproject.com/en/5.2/ref/templates/language/
-TEMPLATE = re.compile(r"\{(?=[{%#])|(?<=%)\}")
-
-Number = Annotated[int, Field(ge=1)]
 
 
-class HelpdeskTable(ChannelTable):
-    """``kind = "helpdesk"``. ``bot`` is the number of the bot's user, by which its own follow-ups are known.
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One django-helpdesk as the channel's table describes it."""
 
-    ``url`` is where its pages begin, ``/api/`` stands below it; ``open_statuses`` are those of tickets to work on.
-    """
-
-    kind: Literal["helpdesk"]
-    url: Url
-    bot: Number
-    user: Name | None = None
-    password: Secret | None = None
-    token: Secret | None = None
-    hook_secrets: Secrets | None = None
-    fields: Annotated[dict[Name, FieldTable], Field(min_length=1)]
-    open_statuses: Annotated[tuple[Number, ...], Field(min_length=1)] = (1, 2)
-    poll: PollTable = PollTable()
-
-    @model_validator(mode="after")
-    def _can_be_used(self) -> HelpdeskTable:
-        if (self.token is None) == (self.password is None) or (self.password is None) != (self.user is None):
-            raise ValueError("give either user and password or token")
-        for name, field in self.fields.items():
-            if field.to not in NUMBERED and not CUSTOM.fullmatch(field.to):
-                raise ValueError(f"fields.{name}.to must be queue, priority, assigned_to or custom_NAME")
-            if field.to in NUMBERED and not (field.values and all(map(_is_number, field.values.values()))):
-                raise ValueError(f'fields.{name}.values must say which number each value has there, as network = "2"')
-        return self
-
-    def build(self, name: str, environment: Environment, _services: Services | None) -> Channel:
-        """The channel with its secrets; raises ``Misconfigured``."""
-        system = Helpdesk(self, environment)
-        verifier = None
-        if self.hook_secrets:
-            verifier = open_verifier(PathTable(scheme="path", secrets=self.hook_secrets), environment)
-        return Channel(
-            name=name,
-            kind=self.kind,
-            policy=self.policy,
-            sending=self.sending,
-            verifier=verifier,
-            parse=parse if verifier else None,
-            system=system,
-            poll_every_s=self.poll.every_s,
-            close=system.close,
-        )
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit()
-
-
-def parse(webhook: Webhook) -> Received:
-    """``{ticket, queue_slug}`` of a new ticket, with ``followup_id`` of a follow-up; there is no other id of it."""
-    body = parse_json(webhook.body)
-    ticket, followup = text_at(body, "ticket.id"), text_at(body, "followup_id")
-    if not _is_number(ticket) or (followup and not _is_number(followup)):
-        raise BadInput("The body names no ticket as django-helpdesk does: ticket.id, and perhaps followup_id.")
-    if followup:
-        return Received(f"followup:{ticket}:{followup}", "followup", (Look(ticket),))
-    return Received(f"new:{ticket}", "new", (Look(ticket),))
-
-
-def untemplated(text: str) -> str:
-    """The text so that it comes out of Django's templates as it was: helpdesk renders every follow-up as one."""
-    return TEMPLATE.sub(lambda found: f'{{{{ "{found.group()}" }}}}', text)
+    url: str
+    bot: int
+    fields: Mapping[str, FieldTable]
+    open_statuses: tuple[int, ...]
+    has_hook: bool
 
 
 class Helpdesk:
     """One django-helpdesk, called as one user of its staff."""
 
-    def __init__(self, table: HelpdeskTable, environment: Environment) -> None:
-        self._table = table
-        auth, headers = None, {"Accept": "application/json"}
-        if table.token:
-            headers["Authorization"] = f"Token {table.token.read(environment)}"
-        elif table.user and table.password:
-            auth = (table.user, table.password.read(environment))
-        self._caller = Caller(
-            f"{table.url}/api",
-            timeout_s=table.sending.timeout_s,
-            auth=auth,
-            headers=headers,
-            most_bytes=MOST_BYTES,
-        )
-        self._open = ",".join(map(str, table.open_statuses))
+    def __init__(self, site: Site, caller: Caller) -> None:
+        self._site = site
+        self._caller = caller
+        self._open = ",".join(map(str, site.open_statuses))
         self._listed: dict[str, object] = {}
         self._listed_at = 0.0
 
@@ -140,7 +62,7 @@ class Helpdesk:
         """The ticket as it stands now; its first follow-up is what it was opened with."""
         ticket = self._just_listed(remote_id) or self._ticket(remote_id)
         followups = items_at(ticket, "followup_set")
-        opening = _opening(ticket, followups)
+        opening = opening_of(ticket, followups)
         messages = [self._message(one, ticket) for one in followups if one is not opening]
         merged = text_at(ticket, "merged_to")
         first = opening if opening is not None else next(iter(followups), None)
@@ -156,9 +78,9 @@ class Helpdesk:
             touched_by=next((f"user {one}" for one in people if one and not self._is_bot(one)), None),
             opened_by_us=opening is not None and self._is_bot(text_at(opening, "user")),
             opened_at=moment(text_at(first, "date")),
-            updated_at=_solved_at(followups) if merged or self._status(ticket) is not Status.OPEN else None,
-            version=_digest(ticket),
-            url=f"{self._table.url}/tickets/{remote_id}/",
+            updated_at=last_said(followups) if merged or self._status(ticket) is not Status.OPEN else None,
+            version=digest_of(ticket),
+            url=f"{self._site.url}/tickets/{remote_id}/",
             merged_into=merged or None,
         )
 
@@ -169,10 +91,10 @@ class Helpdesk:
         """
         wanted = {
             field.to: self._theirs(name, field, values[name])
-            for name, field in self._table.fields.items()
+            for name, field in self._site.fields.items()
             if name in values
         }
-        if _digest(self._ticket(ticket.remote_id)) != ticket.version:
+        if digest_of(self._ticket(ticket.remote_id)) != ticket.version:
             raise DeliveryFailed(f"Ticket {ticket.remote_id} was changed in the meantime.")
         self._caller.send_json("PATCH", f"/tickets/{ticket.remote_id}/", wanted)
 
@@ -185,7 +107,7 @@ class Helpdesk:
         answer = self._caller.send_json("POST", "/followups/", followup).json()
         author = text_at(answer, "user")
         if not self._is_bot(author):
-            says = f"The follow-up was added by user {author or 'nobody'}, but the table says bot = {self._table.bot}."
+            says = f"The follow-up was added by user {author or 'nobody'}, but the table says bot = {self._site.bot}."
             raise DeliveryFailed(f"{says} Set it right: the bot takes itself for a person.", retryable=False)
         return text_at(answer, "id")
 
@@ -209,16 +131,16 @@ class Helpdesk:
         try:
             body = self._page(1)
         except Gone:
-            says = f"there is no API at {self._table.url}/api/: set HELPDESK_ACTIVATE_API_ENDPOINT = True there."
+            says = f"there is no API at {self._site.url}/api/: set HELPDESK_ACTIVATE_API_ENDPOINT = True there."
             yield Finding(False, "credentials", says)
             return
         count = value_at(body, "count")
         yield Finding(True, "credentials", f"the bot is of the staff and may see {count} tickets.")
         options = value_at(self._caller.call("OPTIONS", "/tickets/").json(), "actions.POST")
-        for name, field in self._table.fields.items():
+        for name, field in self._site.fields.items():
             yield self._check_field(name, field, options, items_at(body, "results"))
         yield self._check_bot()
-        if not self._table.hook_secrets:
+        if not self._site.has_hook:
             says = "hook_secrets are not set, so changes are only found by asking; see docs/howto/channels/helpdesk.md."
             yield Finding(True, "webhook", says)
 
@@ -236,7 +158,7 @@ class Helpdesk:
             self._listed_at = time.monotonic()
             more = value_at(body, "next") is not None
             number += 1
-            named = tuple(text_at(one, "id") for one in tickets if _may_have_changed(one, since))
+            named = tuple(text_at(one, "id") for one in tickets if may_have_changed(one, since))
             yield Page(named, _cursor(seen, number if more else None), _count(body))
             if not more:
                 return
@@ -270,7 +192,7 @@ class Helpdesk:
 
     def _ticket(self, remote_id: str) -> object:
         """Asked for among the open ones first, for helpdesk loads all that the question covers to find one."""
-        if not _is_number(remote_id):
+        if not is_number(remote_id):
             raise Gone(f"helpdesk's tickets have numbers, and {remote_id[:50]!r} is none.")
         path = f"/tickets/{remote_id}/"
         try:
@@ -283,20 +205,20 @@ class Helpdesk:
             raise Gone(f"helpdesk has no ticket {remote_id}, or its user may not see it.") from error
 
     def _fields(self, ticket: object) -> dict[str, str]:
-        found = {name: field.ours(text_at(ticket, field.to)) for name, field in self._table.fields.items()}
+        found = {name: field.ours(text_at(ticket, field.to)) for name, field in self._site.fields.items()}
         return {name: value for name, value in found.items() if value}
 
     def _theirs(self, name: str, field: FieldTable, value: str) -> object:
         theirs = field.theirs(value)
         if field.to not in NUMBERED:
             return theirs
-        if not _is_number(theirs):
+        if not is_number(theirs):
             says = f"The channel's table does not say which number {name} {value!r} has in helpdesk."
             raise DeliveryFailed(says, retryable=False)
         return int(theirs)
 
     def _status(self, ticket: object) -> Status:
-        return Status.OPEN if value_at(ticket, "status") in self._table.open_statuses else Status.SOLVED
+        return Status.OPEN if value_at(ticket, "status") in self._site.open_statuses else Status.SOLVED
 
     def _message(self, followup: object, ticket: object) -> Message:
         user = text_at(followup, "user")
@@ -311,7 +233,7 @@ class Helpdesk:
         )
 
     def _is_bot(self, user: str) -> bool:
-        return user == str(self._table.bot)
+        return user == str(self._site.bot)
 
     def _check_field(self, name: str, field: FieldTable, options: object, tickets: list[object]) -> Finding:
         about = value_at(options, field.to)
@@ -337,29 +259,12 @@ class Helpdesk:
         wrong = sorted(one for one in ours if one and not self._is_bot(one))
         if wrong:
             return Finding(False, "bot", f"the bot's follow-ups are by user {wrong[0]}: set bot = {wrong[0]}.")
-        says = f"its follow-ups are those of user {self._table.bot}."
-        return Finding(True, "bot", says if ours else f"user {self._table.bot} has not added any follow-up lately.")
-
-
-def _opening(ticket: object, followups: list[object]) -> object | None:
-    """The follow-up that holds the ticket's own text; one that came by mail quotes more of it."""
-    first = next(iter(followups), None)
-    said, opened = _words(text_at(first, "comment")), _words(text_at(ticket, "description"))
-    if first is not None and (said == opened or (not text_at(first, "user") and opened and opened in said)):
-        return first
-    return None
-
-
-def _words(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _digest(ticket: object) -> str:
-    return hashlib.sha256(json.dumps(ticket, sort_keys=True).encode()).hexdigest()
+        says = f"its follow-ups are those of user {self._site.bot}."
+        return Finding(True, "bot", says if ours else f"user {self._site.bot} has not added any follow-up lately.")
 
 
 def _short(ticket: object) -> str:
-    return _digest(ticket)[:10]
+    return digest_of(ticket)[:10]
 
 
 def _cursor(seen: Mapping[str, str], page: int | None = None) -> str:
@@ -369,14 +274,3 @@ def _cursor(seen: Mapping[str, str], page: int | None = None) -> str:
 def _count(body: object) -> int | None:
     count = value_at(body, "count")
     return count if isinstance(count, int) else None
-
-
-def _solved_at(followups: list[object]) -> datetime | None:
-    """When it was last spoken of; of an open ticket that is no moment of change, for PATCH leaves no trace."""
-    return moment(text_at(followups[-1], "date")) if followups else None
-
-
-def _may_have_changed(ticket: object, since: datetime) -> bool:
-    """Whether anything was said since then; where nothing ever was, nobody can tell."""
-    moments = [at for one in items_at(ticket, "followup_set") if (at := moment(text_at(one, "date")))]
-    return not moments or max(moments) >= since

@@ -1,0 +1,76 @@
+"""What may stand in a channel's table of the kind ``helpdesk``?"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from triage.channels.common.calling import Caller
+from triage.channels.common.system import Channel, Services
+from triage.channels.common.tables import ChannelTable, Environment, FieldTable, Name, PollTable, Secret, Url
+from triage.channels.common.verify import PathTable, Secrets, open_verifier
+from triage.channels.helpdesk.bodies import is_number, parse
+from triage.channels.helpdesk.tickets import CUSTOM, MOST_BYTES, NUMBERED, Helpdesk, Site
+
+Number = Annotated[int, Field(ge=1)]
+
+
+class HelpdeskTable(ChannelTable):
+    """``kind = "helpdesk"``. ``bot`` is the number of the bot's user, by which its own follow-ups are known.
+
+    ``url`` is where its pages begin, ``/api/`` stands below it; ``open_statuses`` are those of tickets to work on.
+    """
+
+    kind: Literal["helpdesk"]
+    url: Url
+    bot: Number
+    user: Name | None = None
+    password: Secret | None = None
+    token: Secret | None = None
+    hook_secrets: Secrets | None = None
+    fields: Annotated[dict[Name, FieldTable], Field(min_length=1)]
+    open_statuses: Annotated[tuple[Number, ...], Field(min_length=1)] = (1, 2)
+    poll: PollTable = PollTable()
+
+    @model_validator(mode="after")
+    def _can_be_used(self) -> HelpdeskTable:
+        if (self.token is None) == (self.password is None) or (self.password is None) != (self.user is None):
+            raise ValueError("give either user and password or token")
+        for name, field in self.fields.items():
+            if field.to not in NUMBERED and not CUSTOM.fullmatch(field.to):
+                raise ValueError(f"fields.{name}.to must be queue, priority, assigned_to or custom_NAME")
+            if field.to in NUMBERED and not (field.values and all(map(is_number, field.values.values()))):
+                raise ValueError(f'fields.{name}.values must say which number each value has there, as network = "2"')
+        return self
+
+    def build(self, name: str, environment: Environment, _services: Services | None) -> Channel:
+        """The channel with its secrets; raises ``Misconfigured``."""
+        auth, headers = None, {"Accept": "application/json"}
+        if self.token:
+            headers["Authorization"] = f"Token {self.token.read(environment)}"
+        elif self.user and self.password:
+            auth = (self.user, self.password.read(environment))
+        caller = Caller(
+            f"{self.url}/api",
+            timeout_s=self.sending.timeout_s,
+            auth=auth,
+            headers=headers,
+            most_bytes=MOST_BYTES,
+        )
+        has_hook = self.hook_secrets is not None
+        system = Helpdesk(Site(self.url, self.bot, self.fields, self.open_statuses, has_hook), caller)
+        verifier = None
+        if self.hook_secrets:
+            verifier = open_verifier(PathTable(scheme="path", secrets=self.hook_secrets), environment)
+        return Channel(
+            name=name,
+            kind=self.kind,
+            policy=self.policy,
+            sending=self.sending,
+            verifier=verifier,
+            parse=parse if verifier else None,
+            system=system,
+            poll_every_s=self.poll.every_s,
+            close=system.close,
+        )
