@@ -1,13 +1,15 @@
 """Is each kind found in the ways people write it, and is what help desks live by left alone?"""
 
+import re
 import time
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from triage.privacy import Kind, Span, find_personal, mask, names_of
+from triage.privacy.addresses import _RENEWED, _VERSIONED
 
 CARD, IBAN = "4111 1111 1111 1111", "DE89 3704 0044 0532 0130 00"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
@@ -197,6 +199,8 @@ def test_plain_words_stay(text: str) -> None:
 
 @given(st.sampled_from(["ana@example.com", "+49 171 1234567", CARD, IBAN, "10.16.1.2"]), st.text(max_size=20))
 def test_planted_item_between_spaces_is_never_left(item: str, around: str) -> None:
+    # "V 10.16.1.2" is a version, and versions stay.
+    assume(item != "10.16.1.2" or not set(re.findall(r"\w+", around.casefold())) & (_VERSIONED | _RENEWED))
     assert item not in mask(f"{around} {item} {around}")
 
 
