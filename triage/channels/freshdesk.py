@@ -19,6 +19,7 @@ from triage.channels.common.calling import Caller
 from triage.channels.common.locking import refuse_changed
 from triage.channels.common.moments import moment
 from triage.channels.common.paths import items_at, parse_json, text_at, value_at
+from triage.channels.common.sweeping import Listed, sweep
 from triage.channels.common.system import Channel, Page, Services
 from triage.channels.common.tables import ChannelTable, Environment, FieldTable, Name, PollTable, Secret, Url
 from triage.channels.common.text import plain_text
@@ -154,23 +155,20 @@ class Freshdesk:
         return text_at(answer, "id")
 
     def changed_since(self, cursor: str | None, since: datetime) -> Iterator[Page]:
-        """Tickets by their last change; the cursor is that of the last one."""
-        begin = moment(cursor or "") or since
-        for page in range(1, MOST_PAGES + 1):
-            body = self._get(
-                "/tickets",
-                updated_since=f"{begin.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
-                order_by="updated_at",
-                order_type="asc",
-                per_page=str(PAGE),
-                page=str(page),
-            )
-            tickets = body if isinstance(body, list) else []
-            if not tickets:
-                return
-            yield Page(tuple(text_at(one, "id") for one in tickets), text_at(tickets[-1], "updated_at"))
-            if len(tickets) < PAGE:
-                return
+        """Tickets by their last change."""
+        return sweep(cursor, since, self._changed)
+
+    def _changed(self, begin: datetime, page: int) -> tuple[list[Listed], bool]:
+        body = self._get(
+            "/tickets",
+            updated_since=f"{begin.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            order_by="updated_at",
+            order_type="asc",
+            per_page=str(PAGE),
+            page=str(page),
+        )
+        found = [Listed(text_at(one, "id"), text_at(one, "updated_at")) for one in _listed(body)]
+        return found, len(found) == PAGE
 
     def check(self) -> Iterator[Finding]:
         """Credentials, and the names in the table."""

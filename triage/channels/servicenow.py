@@ -17,6 +17,7 @@ from triage.channels.common.calling import Caller
 from triage.channels.common.locking import refuse_changed
 from triage.channels.common.moments import moment
 from triage.channels.common.paths import items_at, parse_json, text_at
+from triage.channels.common.sweeping import Listed, sweep
 from triage.channels.common.system import Channel, Page, Services
 from triage.channels.common.tables import ChannelTable, Environment, FieldTable, Name, PollTable, Secret, Url
 from triage.channels.common.values import Finding, Gone, Look, Message, Received, RemoteTicket, Status, Webhook
@@ -115,25 +116,21 @@ class ServiceNow:
         return ""
 
     def changed_since(self, cursor: str | None, since: datetime) -> Iterator[Page]:
-        """Records by their last change, asked in minutes ago: a moment is read in the user's time zone."""
-        begin = moment(cursor or "") or since
+        """Records by their last change."""
+        return sweep(cursor, since, self._changed)
+
+    def _changed(self, begin: datetime, page: int) -> tuple[list[Listed], bool]:
+        # Asked in minutes ago, as a moment is read in the user's time zone.
         minutes = int((datetime.now(UTC) - begin).total_seconds() // 60) + 2
-        offset = 0
-        while True:
-            body = self._get(
-                f"/table/{self._table.table}",
-                sysparm_query=f"sys_updated_on>=javascript:gs.minutesAgoStart({minutes})^ORDERBYsys_updated_on",
-                sysparm_fields="sys_id,sys_updated_on",
-                sysparm_limit=str(PAGE),
-                sysparm_offset=str(offset),
-            )
-            records = items_at(body, "result")
-            if not records:
-                return
-            yield Page(tuple(text_at(one, "sys_id") for one in records), text_at(records[-1], "sys_updated_on"))
-            if len(records) < PAGE:
-                return
-            offset += PAGE
+        body = self._get(
+            f"/table/{self._table.table}",
+            sysparm_query=f"sys_updated_on>=javascript:gs.minutesAgoStart({minutes})^ORDERBYsys_updated_on",
+            sysparm_fields="sys_id,sys_updated_on",
+            sysparm_limit=str(PAGE),
+            sysparm_offset=str((page - 1) * PAGE),
+        )
+        found = [Listed(text_at(one, "sys_id"), text_at(one, "sys_updated_on")) for one in items_at(body, "result")]
+        return found, len(found) == PAGE
 
     def check(self) -> Iterator[Finding]:
         """Credentials, the table, and the groups that the table names."""

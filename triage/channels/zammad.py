@@ -16,6 +16,7 @@ from triage.channels.common.calling import Caller
 from triage.channels.common.locking import refuse_changed
 from triage.channels.common.moments import moment
 from triage.channels.common.paths import parse_json, text_at, value_at
+from triage.channels.common.sweeping import Listed, sweep
 from triage.channels.common.system import Channel, Page, Services
 from triage.channels.common.tables import ChannelTable, Environment, FieldTable, Name, PollTable, Secret, Url
 from triage.channels.common.text import plain_text
@@ -131,25 +132,21 @@ class Zammad:
 
     def changed_since(self, cursor: str | None, since: datetime) -> Iterator[Page]:
         """Tickets by their last change (https://docs.zammad.org/en/latest/api/ticket/index.html#search)."""
-        begin = moment(cursor or "") or since
-        page = 1
-        while True:
-            body = self._get(
-                "/tickets/search",
-                query=f"updated_at:[{begin.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} TO *]",
-                sort_by="updated_at",
-                order_by="asc",
-                per_page=str(PAGE),
-                page=str(page),
-                expand="true",
-            )
-            found = body if isinstance(body, list) else []
-            if not found:
-                return
-            yield Page(tuple(text_at(one, "id") for one in found), text_at(found[-1], "updated_at"))
-            if len(found) < PAGE:
-                return
-            page += 1
+        return sweep(cursor, since, self._changed)
+
+    def _changed(self, begin: datetime, page: int) -> tuple[list[Listed], bool]:
+        body = self._get(
+            "/tickets/search",
+            query=f"updated_at:[{begin.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} TO *]",
+            sort_by="updated_at",
+            order_by="asc",
+            per_page=str(PAGE),
+            page=str(page),
+            expand="true",
+        )
+        tickets = body if isinstance(body, list) else []
+        found = [Listed(text_at(one, "id"), text_at(one, "updated_at")) for one in tickets]
+        return found, len(found) == PAGE
 
     def check(self) -> Iterator[Finding]:
         """Credentials, and the names in the table."""

@@ -120,6 +120,8 @@ def test_what_fails_for_now_can_be_tried_again(desk: VendorDesk, system: System,
 def test_changed_tickets_are_named_with_where_to_go_on(desk: VendorDesk, system: System) -> None:
     first = next(system.changed_since(None, datetime(2026, 11, 1, tzinfo=UTC)))
     assert first.remote_ids == (desk.remote_id,) and first.cursor
+    assert [page.remote_ids for page in system.changed_since(first.cursor, datetime.now(UTC))] == [()]
+    desk.agent_moves()
     assert next(system.changed_since(first.cursor, datetime.now(UTC))).remote_ids == (desk.remote_id,)
 
 
