@@ -17,6 +17,7 @@ from sqlalchemy import Engine, delete, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
+from triage.channels import outbox
 from triage.channels.attendant import Attendant
 from triage.channels.common.tables import SendingTable
 from triage.channels.registry import NO_CHANNELS, Channels
@@ -79,12 +80,13 @@ class Worker:
                 "log_level": "WARNING",
             }
         )
+        queued = self._queued_channels()
         Journey(self._sessions, self._desk, self._channels, self._jobs, mask_stored=self._mask_stored)
-        DBOS.listen_queues([QUEUE, INBOX, *(queue_of(name) for name in self._queued_channels())])
+        DBOS.listen_queues([QUEUE, INBOX, *map(queue_of, queued)])
         DBOS.launch()
         self._register(QUEUE, worker_concurrency=self._side_by_side)
         self._register(INBOX, worker_concurrency=self._side_by_side)
-        for name in self._queued_channels():
+        for name in queued:
             channel = self._channels.open.get(name)
             sending = channel.sending if channel else SendingTable()
             self._register(queue_of(name), concurrency=sending.at_once, per_minute=sending.per_minute)
@@ -110,8 +112,10 @@ class Worker:
         )
 
     def _queued_channels(self) -> list[str]:
-        """The open channels, and the broken ones too: what waits for those is given up with the reason."""
-        return sorted({*self._channels.open, *self._channels.broken})
+        """The open channels, and those that are broken or were removed: what waits for these is given up in words."""
+        with self._sessions() as session:
+            waiting = outbox.waited_for(session)
+        return sorted({*self._channels.open, *self._channels.broken, *waiting})
 
     def close(self, *, patience_s: int = 5) -> None:
         """Finish the jobs in hand, for at most ``patience_s`` seconds, and sign off."""

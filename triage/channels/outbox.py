@@ -75,6 +75,11 @@ def give_up(sessions: sessionmaker[Session], delivery_id: str, says: str) -> Non
             row.state, row.detail = DeliveryState.DEAD.value, says
 
 
+def waited_for(session: Session) -> list[str]:
+    """The channels that something has still to be sent to."""
+    return list(session.scalars(select(DeliveryRow.channel).where(DeliveryRow.state.in_(_UNSENT)).distinct()))
+
+
 def retry(session: Session, jobs: JobQueue, delivery_id: str) -> DeliveryRow:
     """Queue a dead letter once more, in the caller's transaction; raises ``NotFound``, ``BadInput``."""
     row = find(session, delivery_id)
