@@ -25,6 +25,7 @@ from triage.channels.common.tables import ChannelTable, Environment, FieldTable,
 from triage.channels.common.text import plain_text
 from triage.channels.common.values import (
     DeliveryFailed,
+    Draft,
     Finding,
     Gone,
     Look,
@@ -73,6 +74,7 @@ class FreshdeskTable(ChannelTable):
             parse=parse if self.verify else None,
             system=system,
             poll_every_s=self.poll.every_s,
+            create=system.create,
             close=system.close,
         )
 
@@ -124,8 +126,25 @@ class Freshdesk:
             url=f"{self._table.url}/a/tickets/{remote_id}",
         )
 
+    def create(self, draft: Draft) -> str:
+        """Make a ticket, open and of low priority where nothing else was decided; a new requester is made with it.
+
+        https://developers.freshdesk.com/api/#create_ticket
+        """
+        html = escape(draft.body, quote=False).replace("\n", "<br>")
+        wanted: dict[str, object] = {"subject": draft.subject, "description": html, "status": 2, "priority": 1}
+        wanted |= {"email": draft.requester} if draft.requester else {"requester_id": int(self._my_id())}
+        return text_at(self._caller.send_json("POST", "/tickets", wanted | self._written(draft.fields)).json(), "id")
+
     def set_fields(self, ticket: RemoteTicket, values: Mapping[str, str]) -> None:
         """Set fields, unless the ticket was changed since it was read (Freshdesk itself knows no such condition)."""
+        wanted = self._written(values)
+        path = f"/tickets/{ticket.remote_id}"
+        refuse_changed(ticket, lambda: text_at(self._get(path), "updated_at"))
+        self._caller.send_json("PUT", path, wanted)
+
+    def _written(self, values: Mapping[str, str]) -> dict[str, object]:
+        """Values of ours as Freshdesk takes them."""
         wanted: dict[str, object] = {}
         custom: dict[str, str] = {}
         for name, value in values.items():
@@ -141,11 +160,7 @@ class Freshdesk:
                 wanted["priority"] = _priority(theirs)
             else:
                 wanted[field.to] = theirs
-        if custom:
-            wanted["custom_fields"] = custom
-        path = f"/tickets/{ticket.remote_id}"
-        refuse_changed(ticket, lambda: text_at(self._get(path), "updated_at"))
-        self._caller.send_json("PUT", path, wanted)
+        return wanted | ({"custom_fields": custom} if custom else {})
 
     def post(self, ticket: RemoteTicket, text: str, *, public: bool) -> str:
         """Add a private note, or a reply that Freshdesk mails to the requester; both take HTML."""

@@ -24,6 +24,8 @@ from triage.channels.common.system import Channel, Page, Services
 from triage.channels.common.tables import ChannelTable, Environment, FieldTable, Name, PollTable, Secret, Url
 from triage.channels.common.text import plain_text
 from triage.channels.common.values import (
+    DeliveryFailed,
+    Draft,
     Finding,
     Gone,
     Look,
@@ -49,7 +51,10 @@ OVERLAP = timedelta(seconds=60)
 
 
 class RtTable(ChannelTable):
-    """``kind = "rt"``. ``user`` is the bot's account, by which its own doings are known; a token or its password."""
+    """``kind = "rt"``. ``user`` is the bot's account, by which its own doings are known; a token or its password.
+
+    ``new_in`` is the queue of tickets that are filed here from a chat, where no queue was decided.
+    """
 
     kind: Literal["rt"]
     url: Url
@@ -57,6 +62,7 @@ class RtTable(ChannelTable):
     token: Secret | None = None
     password: Secret | None = None
     hook_secrets: Secrets | None = None
+    new_in: Name = "General"
     fields: dict[Name, FieldTable] = Field(default={"queue": FieldTable(to="Queue")}, min_length=1)
     poll: PollTable = PollTable()
 
@@ -92,6 +98,7 @@ class RtTable(ChannelTable):
             parse=parse if verifier else None,
             system=system,
             poll_every_s=self.poll.every_s,
+            create=system.create,
             close=system.close,
         )
 
@@ -163,21 +170,8 @@ class RequestTracker:
 
     def set_fields(self, ticket: RemoteTicket, values: Mapping[str, str]) -> None:
         """Set fields unless the ticket was changed since it was read."""
-        wanted: dict[str, object] = {}
-        custom: dict[str, str] = {}
-        for name, value in values.items():
-            field = self._table.fields.get(name)
-            if field is None:
-                continue
-            named = CUSTOM.fullmatch(field.to)
-            if named:
-                custom[named.group(1)] = field.theirs(value)
-            else:
-                wanted[field.to] = field.theirs(value)
-        if custom:
-            wanted["CustomFields"] = custom
         headers = {"If-Match": ticket.version} if ticket.version else {}
-        self._caller.send_json("PUT", f"/ticket/{ticket.remote_id}", wanted, headers=headers)
+        self._caller.send_json("PUT", f"/ticket/{ticket.remote_id}", self._written(values), headers=headers)
 
     def post(self, ticket: RemoteTicket, text: str, *, public: bool) -> str:
         """Add a comment, which the requester does not see, or correspondence, which RT mails."""
@@ -186,6 +180,18 @@ class RequestTracker:
         message = {"Content": text, "ContentType": "text/plain"}
         self._caller.send_json("POST", f"/ticket/{ticket.remote_id}/{verb}", message)
         return ""
+
+    def create(self, draft: Draft) -> str:
+        """Make a ticket (https://docs.bestpractical.com/rt/5.0.3/RT/REST2.html#Tickets); RT mails its requestor."""
+        wanted: dict[str, object] = {"Subject": draft.subject, "Content": draft.body, "ContentType": "text/plain"}
+        wanted |= {"Queue": self._table.new_in} | self._written(draft.fields)
+        if draft.requester:
+            wanted["Requestor"] = [draft.requester]
+        made = self._caller.send_json("POST", "/ticket", wanted).json()
+        number = text_at(made, "id")
+        if not number.isdigit():
+            raise DeliveryFailed(f"RT made no ticket: {str(made)[:300]}", retryable=False)
+        return number
 
     def changed_since(self, cursor: str | None, since: datetime) -> Iterator[Page]:
         """Tickets changed since the sweep before began, by number: one that changes meanwhile keeps its place.
@@ -242,6 +248,21 @@ class RequestTracker:
     def me(self) -> str:
         """The name of the user that this calls as."""
         return self._table.user
+
+    def _written(self, values: Mapping[str, str]) -> dict[str, object]:
+        """Values of ours as REST2 takes them."""
+        wanted: dict[str, object] = {}
+        custom: dict[str, str] = {}
+        for name, value in values.items():
+            field = self._table.fields.get(name)
+            if field is None:
+                continue
+            named = CUSTOM.fullmatch(field.to)
+            if named:
+                custom[named.group(1)] = field.theirs(value)
+            else:
+                wanted[field.to] = field.theirs(value)
+        return wanted | ({"CustomFields": custom} if custom else {})
 
     def _check_field(self, name: str, field: FieldTable) -> Iterator[Finding]:
         if field.to == "Queue":

@@ -20,7 +20,18 @@ from triage.channels.common.sweeping import Listed, sweep
 from triage.channels.common.system import Channel, Page, Services
 from triage.channels.common.tables import ChannelTable, Environment, FieldTable, Name, PollTable, Secret, Url
 from triage.channels.common.text import plain_text
-from triage.channels.common.values import Finding, Gone, Look, Message, Received, RemoteTicket, Status, Webhook
+from triage.channels.common.values import (
+    DeliveryFailed,
+    Draft,
+    Finding,
+    Gone,
+    Look,
+    Message,
+    Received,
+    RemoteTicket,
+    Status,
+    Webhook,
+)
 from triage.channels.common.verify import HmacTable, Secrets, open_verifier
 from triage.errors import BadInput
 
@@ -29,12 +40,16 @@ PAGE = 100
 
 
 class ZammadTable(ChannelTable):
-    """``kind = "zammad"``: ``fields.….to`` are attributes of a ticket, such as group, priority or an own object."""
+    """``kind = "zammad"``: ``fields.….to`` are attributes of a ticket, such as group, priority or an own object.
+
+    ``new_in`` is the group of tickets that are filed here from a chat, where no group was decided.
+    """
 
     kind: Literal["zammad"]
     url: Url
     token: Secret
     hook_secrets: Secrets | None = None
+    new_in: Name | None = None
     fields: dict[Name, FieldTable] = Field(default={"queue": FieldTable(to="group")}, min_length=1)
     poll: PollTable = PollTable()
 
@@ -56,6 +71,7 @@ class ZammadTable(ChannelTable):
             parse=parse if verifier else None,
             system=system,
             poll_every_s=self.poll.every_s,
+            create=system.create,
             close=system.close,
         )
 
@@ -109,6 +125,20 @@ class Zammad:
             version=text_at(ticket, "updated_at") or None,
             url=f"{self._table.url}/#ticket/zoom/{remote_id}",
         )
+
+    def create(self, draft: Draft) -> str:
+        """Make a ticket (https://docs.zammad.org/en/latest/api/ticket/index.html#create); its customer, if new, too."""
+        wanted: dict[str, object] = {"group": self._table.new_in} if self._table.new_in else {}
+        decided = {name: field for name, field in self._table.fields.items() if name in draft.fields}
+        wanted |= {field.to: field.theirs(draft.fields[name]) for name, field in decided.items()}
+        if "group" not in wanted:
+            raise DeliveryFailed("No group was decided, and the table has no new_in.", retryable=False)
+        wanted |= {
+            "title": draft.subject,
+            "customer_id": f"guess:{draft.requester or self._myself()[1]}",
+            "article": {"body": draft.body, "content_type": "text/plain", "type": "note", "internal": False},
+        }
+        return text_at(self._caller.send_json("POST", "/tickets", wanted).json(), "id")
 
     def set_fields(self, ticket: RemoteTicket, values: Mapping[str, str]) -> None:
         """Set fields by their names, unless the ticket was changed since it was read."""

@@ -28,6 +28,7 @@ class VendorDesk:
         self.said: list[dict[str, Any]] = []
         self.fields: dict[str, Any] = {"group": "Service desk"}
         self.is_over = False
+        self.made: tuple[str, str, str, str | None] | None = None
         self.vendor = Vendor(self.routes(), self.check)
 
     def routes(self) -> list[Any]:
@@ -88,7 +89,24 @@ class FreshdeskDesk(VendorDesk):
             ("GET", r"/api/v2/tickets/7/conversations", lambda _: [self.conversation(one) for one in self.said]),
             ("POST", r"/api/v2/tickets/7/(notes|reply)", self.post),
             ("GET", r"/api/v2/tickets", self.listed),
+            ("POST", r"/api/v2/tickets", self.make),
         ]
+
+    def make(self, call: Call) -> object:
+        given = call.body
+        has_requester = "email" in given or "requester_id" in given
+        if not has_requester or not {"subject", "description", "status", "priority"} <= set(given):
+            raise Refused(400, {"description": "Validation failed"})
+        if given.get("group_id", 1) not in self.groups.values() or set(given) - self.takes:
+            raise Refused(400, {"description": "Validation failed"})
+        who = given.get("email") or ("the bot" if given["requester_id"] == 30 else "?")
+        group = next((n for n, i in self.groups.items() if i == given.get("group_id")), None)
+        self.made = (given["subject"], given["description"].replace("<br>", "\n"), who, group)
+        return {"id": 8}
+
+    takes: ClassVar[set[str]] = {
+        *("subject", "description", "status", "priority", "email", "requester_id", "group_id", "type", "custom_fields")
+    }
 
     def ticket(self) -> dict[str, Any]:
         return {
@@ -141,6 +159,7 @@ class ZammadDesk(VendorDesk):
         return {
             "token": "env:TOKEN",
             "hook_secrets": ["env:HOOK"],
+            "new_in": "Service desk",
             "fields": {"queue": {"to": "group", "values": VALUES}, "priority": {"to": "priority"}},
         }
 
@@ -158,7 +177,18 @@ class ZammadDesk(VendorDesk):
             ("GET", r"/api/v1/ticket_articles/by_ticket/7", lambda _: self.articles()),
             ("POST", r"/api/v1/ticket_articles", self.post),
             ("GET", r"/api/v1/tickets/search", lambda call: [self.ticket()] if call.query["page"] == "1" else []),
+            ("POST", r"/api/v1/tickets", self.make),
         ]
+
+    def make(self, call: Call) -> object:
+        given = call.body
+        if given.get("group") not in VALUES.values() or not given["customer_id"].startswith("guess:"):
+            raise Refused(422, {"error": "No lookup value found"})
+        if given["article"]["internal"] or given["article"]["type"] != "note":
+            raise Refused(422, {"error": "Invalid value"})
+        who = given["customer_id"].removeprefix("guess:").replace("bot@desk.example", "the bot")
+        self.made = (given["title"], given["article"]["body"], who, given["group"])
+        return {"id": 8}
 
     def ticket(self) -> dict[str, Any]:
         return {

@@ -14,7 +14,7 @@ import pytest
 from tests.unit.channels.contracts.desks import DESKS, GlpiDesk, JiraDesk, VendorDesk
 from tests.unit.channels.contracts.vendor import misbehaviour, serving
 from triage.channels.common.system import Channel, System
-from triage.channels.common.values import DeliveryFailed, Gone, Look, Status, Webhook
+from triage.channels.common.values import DeliveryFailed, Draft, Gone, Look, Status, Webhook
 from triage.channels.registry import build
 from triage.errors import BadInput
 
@@ -123,6 +123,19 @@ def test_changed_tickets_are_named_with_where_to_go_on(desk: VendorDesk, system:
     assert [page.remote_ids for page in system.changed_since(first.cursor, datetime.now(UTC))] == [()]
     desk.agent_moves()
     assert next(system.changed_since(first.cursor, datetime.now(UTC))).remote_ids == (desk.remote_id,)
+
+
+def test_a_ticket_is_made_for_its_requester_or_for_the_bot(desk: VendorDesk, channel: Channel) -> None:
+    if channel.create is None:
+        assert desk.kind in ("jira", "servicenow", "glpi")
+        return
+    body = "Since <b>today</b> ☃\n\n[triage:ticket-1]"
+    drafted = Draft("VPN drops", body, "ana@example.com", {"queue": "network"})
+    assert channel.create(drafted) == "8"
+    shown = body.replace("<", "&lt;").replace(">", "&gt;") if desk.kind == "freshdesk" else body
+    assert desk.made == ("VPN drops", shown, "ana@example.com", "Network team")
+    channel.create(Draft("VPN drops", "Since today.", ""))
+    assert desk.made == ("VPN drops", "Since today.", "the bot", None if desk.kind == "freshdesk" else "Service desk")
 
 
 def test_the_check_is_content_or_says_what_is_missing(desk: VendorDesk, system: System, channel: Channel) -> None:
