@@ -203,7 +203,7 @@ class Glpi:
         try:
             return self._once(method, path, session, query, value)
         except DeliveryFailed as error:
-            if "401" not in str(error):
+            if not str(error).startswith("It answered 401"):
                 raise
         return self._once(method, path, self._open(instead_of=session), query, value)
 

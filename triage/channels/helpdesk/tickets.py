@@ -29,6 +29,7 @@ from triage.channels.helpdesk.bodies import (
 )
 
 NUMBERED = ("queue", "priority", "assigned_to")
+NORMAL = 3  # of helpdesk's five priorities, one of which it wants
 CUSTOM = re.compile(r"custom_[A-Za-z0-9_-]+")
 # A page holds all that was said on its tickets. helpdesk loads all tickets for each page of them and even for a single
 # one: .5 s for a thousand. So pages are large, and closed tickets are taken from the page that has just named them.
@@ -113,8 +114,13 @@ class Helpdesk:
         return text_at(answer, "id")
 
     def create(self, draft: Draft) -> str:
-        """Make a ticket; helpdesk wants a queue of it, by the decision or by ``new_in``."""
+        """Make a ticket; helpdesk wants a queue of it, by the decision or by ``new_in``, and an address."""
+        if not draft.requester:
+            raise DeliveryFailed(
+                "Whoever asked has no mail address, without which helpdesk takes none.", retryable=False
+            )
         wanted: dict[str, object] = {"title": draft.subject, "description": untemplated(draft.body)}
+        wanted |= {"submitter_email": draft.requester, "priority": NORMAL}
         wanted |= {"queue": self._site.new_in} if self._site.new_in else {}
         wanted |= {
             field.to: self._theirs(name, field, draft.fields[name])
@@ -123,8 +129,6 @@ class Helpdesk:
         }
         if "queue" not in wanted:
             raise DeliveryFailed("No queue was decided, and the table has no new_in.", retryable=False)
-        if draft.requester:
-            wanted["submitter_email"] = draft.requester
         return text_at(self._caller.send_json("POST", "/tickets/", wanted).json(), "id")
 
     def changed_since(self, cursor: str | None, since: datetime) -> Iterator[Page]:
