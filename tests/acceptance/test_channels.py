@@ -116,7 +116,7 @@ def test_pace_of_a_channel_holds_over_all_workers(
     sessions: sessionmaker[Session], database_url: str, home: Path, encoder_folder: Path, tmp_path: Path
 ) -> None:
     env = environment(home, encoder_folder, database_url=database_url, poll_interval_s="0.05")
-    env |= {"WATCHER_SECRET": SECRET, "TRIAGE_SIDE_BY_SIDE": "4"}
+    env |= {"WATCHER_SECRET": SECRET, "TRIAGE_WORKERS": "4"}
     with receiving() as receiver:
         receiver.pause_s = 0.3
         (home / "channels.toml").write_text(
