@@ -75,6 +75,7 @@ class FreshdeskTable(ChannelTable):
             system=system,
             poll_every_s=self.poll.every_s,
             create=system.create,
+            articles=system.articles,
             close=system.close,
         )
 
@@ -184,6 +185,25 @@ class Freshdesk:
         )
         found = [Listed(text_at(one, "id"), text_at(one, "updated_at")) for one in _listed(body)]
         return found, len(found) == PAGE
+
+    def articles(self) -> Iterator[Mapping[str, object]]:
+        """The solution articles, folder by folder, with who may see each folder.
+
+        https://developers.freshdesk.com/api/#solutions
+        """
+        for category in self._pages("/solutions/categories"):
+            for folder in self._pages(f"/solutions/categories/{text_at(category, 'id')}/folders"):
+                yield {
+                    "folders": [folder],
+                    "articles": list(self._pages(f"/solutions/folders/{text_at(folder, 'id')}/articles")),
+                }
+
+    def _pages(self, path: str) -> Iterator[object]:
+        for page in range(1, MOST_PAGES + 1):
+            found = _listed(self._get(path, per_page=str(PAGE), page=str(page)))
+            yield from found
+            if len(found) < PAGE:
+                return
 
     def check(self) -> Iterator[Finding]:
         """Credentials, and the names in the table."""

@@ -73,6 +73,7 @@ class GlpiTable(ChannelTable):
             parse=parse if self.verify else None,
             system=system,
             poll_every_s=self.poll.every_s,
+            articles=system.articles,
             close=system.close,
         )
 
@@ -174,6 +175,33 @@ class Glpi:
         )
         found = [Listed(text_at(one, "2"), text_at(one, str(CHANGED))) for one in items_at(body, "data")]
         return found, len(found) == PAGE
+
+    def articles(self) -> Iterator[Mapping[str, object]]:
+        """The knowledge base; what stands in its FAQ is for requesters, the rest for agents."""
+        start = 0
+        while True:
+            try:
+                body = self._get("/KnowbaseItem", range=f"{start}-{start + PAGE - 1}")
+            except DeliveryFailed as error:
+                if start and "ERROR_RANGE_EXCEED_TOTAL" in str(error):
+                    return
+                raise
+            items = body if isinstance(body, list) else []
+            yield {"articles": [self._article(one) for one in items]}
+            if len(items) < PAGE:
+                return
+            start += PAGE
+
+    def _article(self, item: object) -> dict[str, str]:
+        number = text_at(item, "id")
+        return {
+            "id": f"glpi-{number}",
+            "title": unescape(text_at(item, "name")),
+            "text": unescape(text_at(item, "answer")),
+            "updated": text_at(item, "date_mod")[:10],
+            "audience": "public" if text_at(item, "is_faq") == "1" else "internal",
+            "url": f"{self._table.url}/front/knowbaseitem.form.php?id={number}",
+        }
 
     def check(self) -> Iterator[Finding]:
         """Credentials, and the names in the table."""

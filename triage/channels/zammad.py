@@ -72,6 +72,7 @@ class ZammadTable(ChannelTable):
             system=system,
             poll_every_s=self.poll.every_s,
             create=system.create,
+            articles=system.articles,
             close=system.close,
         )
 
@@ -178,6 +179,20 @@ class Zammad:
         found = [Listed(text_at(one, "id"), text_at(one, "updated_at")) for one in tickets]
         return found, len(found) == PAGE
 
+    def articles(self) -> Iterator[Mapping[str, object]]:
+        """The knowledge base in Zammad's own tables: first all but the texts, then these.
+
+        https://docs.zammad.org/en/latest/api/knowledgebase.html
+        """
+        tables = self._caller.send_json("POST", "/knowledge_bases/init", {}).json()
+        yield _lists(tables)
+        translations = value_at(tables, "KnowledgeBaseAnswerTranslation")
+        found = translations.values() if isinstance(translations, dict) else ()
+        ids = sorted({int(number) for one in found if (number := text_at(one, "content_id")).isdigit()})
+        for start in range(0, len(ids), PAGE):
+            wanted = {"answer_translation_content_ids": ids[start : start + PAGE]}
+            yield _lists(self._caller.send_json("POST", "/knowledge_bases/init", wanted).json())
+
     def check(self) -> Iterator[Finding]:
         """Credentials, and the names in the table."""
         yield Finding(True, "credentials", f"the bot is {self._myself()[1]}.")
@@ -215,3 +230,9 @@ class Zammad:
             me = self._get("/users/me")
             self._me = (text_at(me, "login"), text_at(me, "email"))
         return self._me
+
+
+def _lists(tables: object) -> dict[str, object]:
+    """Tables by name with their records by id, as lists of records."""
+    found = tables if isinstance(tables, dict) else {}
+    return {name: list(records.values()) for name, records in found.items() if isinstance(records, dict)}
