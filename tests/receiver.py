@@ -28,6 +28,7 @@ class Receiver:
     pause_s: float = 0.0
     at_work: int = 0
     most_at_once: int = 0
+    times: list[float] = field(default_factory=list)
     requests: list[Sent] = field(default_factory=list)
     answers: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
 
@@ -48,6 +49,7 @@ def receiving(port: int = 0, *, into: Receiver | None = None) -> Iterator[Receiv
             headers = {name.lower(): value for name, value in self.headers.items()}
             with counting:
                 receiver.requests.append(Sent(self.command, self.path, headers, body))
+                receiver.times.append(time.monotonic())
                 receiver.at_work += 1
                 receiver.most_at_once = max(receiver.most_at_once, receiver.at_work)
             time.sleep(receiver.pause_s)

@@ -19,8 +19,6 @@ from triage.db.tables import ChannelMemoryRow, DeliveryRow, ReceivedRow, RemoteM
 from triage.jobs import Jobs
 from triage.pruning import Pruned, count, prune
 
-pytest_plugins = ["tests.integration.channels.conftest"]
-
 
 @pytest.fixture
 def jobs(engine: Engine) -> Jobs:
