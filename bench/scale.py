@@ -31,8 +31,11 @@ from triage.understand.cleaning import clean
 
 NOISE = 0.3
 SAMPLE_S = 0.5
-# `fit_field` is the sum over the three fields; `_choose` and `calibrate` are parts of it.
-STEPS = ("count_terms", "fit_weighing", "split", "_nearest_unseen", "fit_field", "_choose", "calibrate", "save")
+# `fit_field` is the sum over the three fields; `_judge` is a part of it and of `choose_settings`, `calibrate` of it.
+STEPS = (
+    *("count_terms", "fit_weighing", "split", "_nearest_unseen", "choose_settings"),
+    *("fit_field", "_judge", "calibrate", "save"),
+)
 
 
 class Ready:

@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +11,9 @@ from tests.conftest import DESK, FEATURES, TEXT
 from triage.errors import BadInput, ModelDamaged, NoModel
 from triage.learning.dataset import LabelledTickets, read_tickets
 from triage.learning.registry import champion, list_models, promote
-from triage.learning.ridge import Setting, ridge
+from triage.learning.ridge import Exact
 from triage.learning.terms import count_terms, fit_weighing
-from triage.learning.training import Training, fit_field, train_classifier
+from triage.learning.training import Training, choose_settings, fit_field, train_classifier
 from triage.understand.classifier import Classifier
 from triage.understand.vectorizer import pieces_in, words_in
 
@@ -156,11 +156,13 @@ def test_serving_answers_as_the_kernel_that_was_fitted(
 ) -> None:
     vectors = encoder.encode(tickets.texts)
     training = Training(tickets, vectors)
-    model, card, _ = fit_field(training, "category")
-    setting = Setting(card.term_weight, card.steepness, card.regularisation)
+    setting = choose_settings(training)["category"]
+    model, card, _ = fit_field(training, "category", setting)
+    assert (card.term_weight, card.steepness, card.regularisation) == astuple(setting)
     number = {label: row for row, label in enumerate(model.labels)}
     target = np.array([number[value] if value else -1 for value in tickets.labels["category"]])
-    fitted = ridge(training.views, target, len(number), setting, training.folds)
+    assert training.alike
+    fitted = Exact(training.alike, target, len(number), setting)
     some = np.arange(40)
     expected = fitted.margins(fitted.fit(np.flatnonzero(target >= 0)), some)
     classifier = Classifier.load(tmp_path / train_classifier(tickets, encoder, tmp_path).model_id)
