@@ -68,7 +68,7 @@ class Alike:
 
     def kernel(self, some: Ints, others: Ints, setting: Setting) -> FloatArray:
         """(some, others); see ``kernel_of``."""
-        kernel = np.empty((len(some), len(others)), dtype=np.float32)
+        kernel = np.empty((len(some), len(others)), dtype=np.float32, order="F")  # as LAPACK wants it, without a copy
         for start in range(0, len(some), CHUNK):
             part = np.ix_(some[start : start + CHUNK], others)
             kernel[start : start + CHUNK] = kernel_of(self._common[part], self._cosines[part], setting)
