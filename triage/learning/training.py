@@ -48,18 +48,26 @@ class Training:
         self.tickets = tickets
         self.vectors = vectors
         self.seed = seed
-        self.counts = count_terms(tickets.texts, tickets.features)
+        # Not kept: the counts of 100,000 tickets take 1 GB.
+        counts = count_terms(tickets.texts, tickets.features)
         # Which terms are rare is counted over all tickets, the judged ones too; no label is looked at. Counted by fold,
         # the accuracy on four divisions of real tickets was the same to .001, at twice the time.
         everything = np.arange(len(tickets), dtype=np.int64)
-        self.weighing = fit_weighing(self.counts, everything)
-        self.views = Views(self.weighing.apply(self.counts, everything).astype(np.float32), vectors)
+        weighing = fit_weighing(counts, everything)
+        self.vocabulary = weighing.vocabulary(counts)
+        self.views = Views(weighing.apply(counts, everything).astype(np.float32), vectors)
         self.folds = split(tickets)
         self.part = parts_of(self.folds, len(tickets))
         self.voters = voters_of(len(tickets))
         # Found once for all fields. Of a large history only what is compared is kept, and only while it is.
         self.alike = Alike(self.views) if len(tickets) <= MOST_EXACT else None
         self.nearest = _nearest_unseen(self)
+
+    def compared(self, rows: Ints) -> tuple[Alike, Ints]:
+        """Tickets beside each other, these rows and perhaps more, and (n,) where the rows are among them."""
+        if self.alike:
+            return self.alike, rows
+        return Alike(self.views.rows(rows)), np.arange(len(rows), dtype=np.int64)
 
 
 def train_classifier(
@@ -109,7 +117,7 @@ def train_classifier(
     )
     models = {name: model for name, (model, _, _) in fitted.items()}
     judged = {name: guesses for name, (_, _, guesses) in fitted.items()}
-    return save(folder, card, training.counts, training.weighing, models, judged, vectors[training.voters])
+    return save(folder, card, training.vocabulary, models, judged, vectors[training.voters])
 
 
 def choose_settings(training: Training, step: Callable[[], None] = lambda: None) -> dict[str, Setting]:
@@ -118,10 +126,7 @@ def choose_settings(training: Training, step: Callable[[], None] = lambda: None)
     rows = np.arange(count, dtype=np.int64)
     if count > MOST_COMPARED:
         rows = np.sort(np.random.default_rng(training.seed).choice(count, MOST_COMPARED, replace=False))
-    if training.alike:
-        alike, place = training.alike, rows
-    else:
-        alike, place = Alike(training.views.rows(rows)), np.arange(len(rows), dtype=np.int64)
+    alike, place = training.compared(rows)
     folds = [(place[np.isin(rows, learn)], place[np.isin(rows, judge)]) for learn, judge in training.folds]
     settings = {}
     for name in training.tickets.labels:

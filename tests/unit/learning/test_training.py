@@ -9,6 +9,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from kb import Encoder
 from tests.conftest import DESK, FEATURES, TEXT
 from triage.errors import BadInput, ModelDamaged, NoModel
+from triage.learning.alike import Setting
 from triage.learning.dataset import LabelledTickets, read_tickets
 from triage.learning.registry import champion, list_models, promote
 from triage.learning.ridge import Exact
@@ -171,3 +172,15 @@ def test_serving_answers_as_the_kernel_that_was_fitted(
     terms = training.views.terms[some] @ model.term_weights
     assert np.allclose(terms + voted + model.bias, expected, atol=1e-4)
     assert np.allclose(p, model.calibration.probabilities(expected.astype(np.float64)), atol=5e-3)  # kept in 16 bits
+
+
+def test_sample_of_a_large_history_is_compared_as_in_a_small_one(tickets: LabelledTickets, encoder: Encoder) -> None:
+    training = Training(tickets, encoder.encode(tickets.texts))
+    rows, setting = np.arange(0, 500, 5), Setting(0.2, 3.0, 0.2)
+    kernels = []
+    for alike in (training.alike, None):
+        training.alike = alike
+        found, place = training.compared(rows)
+        kernels.append(found.kernel(place, place[::2], setting))
+    assert kernels[0].shape == (100, 50)
+    assert np.allclose(*kernels, atol=1e-6)
