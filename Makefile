@@ -2,6 +2,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 # More arguments, for example: make test ARGS="-k policy"
 ARGS ?=
+# How many tests run at a time; most of them wait for processes. Files stay whole, those with the longest tests first.
+AT_ONCE ?= 3
+PYTEST = $(BIN)/pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup run test test-peers check bench clean
 help: ## Show what there is
@@ -20,11 +23,11 @@ run: setup ## Train on the sample desk, triage its inbox before your eyes, serve
 
 # 5 is pytest's word for "there are no tests".
 test: setup ## Run all tests
-	@$(BIN)/pytest $(ARGS) || [ $$? -eq 5 ]
+	@$(PYTEST) $(ARGS) || [ $$? -eq 5 ]
 
 test-peers: setup ## Install real ticketing systems, mail and chat servers, and test the channels on them
 	@tests/peers/install
-	@$(BIN)/pytest tests/peers tests/integration/channels/test_webhooks.py $(ARGS)
+	@$(PYTEST) tests/peers tests/integration/channels/test_webhooks.py $(ARGS)
 
 check: setup ## Format, lint, types, contracts and tests
 	@scripts/check $(ARGS)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
 
 from kb.articles import FloatArray, Progress
 from kb.embedding import Encoder
@@ -108,6 +107,8 @@ def fit(
 ) -> Fusion:
     """Weights by the likelihood of the right articles among the candidates (ListNet, Cao et al. 2007), none below 0,
     held near ``start`` (else near 0); each set counts the same, and in it each query."""
+    from scipy.optimize import minimize  # not on the way of what only searches
+
     near = np.array(start.weights if start else [GIVEN.get(name, 0.0) for name in FEATURES])
     known = [[example for example in examples if example.shares.any()] for examples in sets]
     features = np.concatenate([example.features for examples in known for example in examples])

@@ -5,6 +5,7 @@ Every test that takes ``database_url`` runs on SQLite and on a real Postgres.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tempfile
@@ -44,18 +45,33 @@ def encoder(encoder_folder: Path) -> Encoder:
 
 @pytest.fixture(scope="session")
 def sample_home(encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home folder with the sample desk trained and indexed; copy what you change."""
+    """A home folder with the sample desk trained and indexed; copy what you change.
+
+    Tests that run in several processes share it: the first makes it, the others wait.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    home = shared / "sample-home"
+    with (shared / "sample-home.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not home.is_dir():
+            unfinished = tmp_path_factory.mktemp("home")
+            _make_sample_home(unfinished, encoder)
+            unfinished.rename(home)
+    return home
+
+
+def _make_sample_home(home: Path, encoder: Encoder) -> None:
     from triage.learning.dataset import read_tickets
     from triage.learning.registry import promote
     from triage.learning.training import train_classifier
 
-    home = tmp_path_factory.mktemp("home")
     tickets = read_tickets(DESK / "tickets.csv", text=TEXT, labels=LABELS, features=FEATURES)
     card = train_classifier(tickets, encoder, home / "models")
     promote(home / "models", card.model_id)
     KnowledgeBase.open(home / "kb", encoder).sync(DESK / "kb")
     shutil.copy(DESK / "policy.toml", home / "policy.toml")
-    return home
 
 
 @pytest.fixture

@@ -18,10 +18,19 @@ TRIAGE = str(Path(sys.executable).with_name("triage"))
 
 
 def environment(home: Path, encoder_folder: Path, **settings: str) -> dict[str, str]:
-    """An environment in which `triage` uses that home, and nothing of the developer's own settings."""
+    """An environment in which `triage` uses that home, and nothing of the developer's own settings.
+
+    Aborted, a process writes where each of its threads is: see ``running``.
+    """
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TRIAGE_")}
     given = {f"TRIAGE_{name.upper()}": value for name, value in settings.items()}
-    return {**clean, "TRIAGE_HOME": str(home), "TRIAGE_ENCODER_PATH": str(encoder_folder), **given}
+    return {
+        **clean,
+        "PYTHONFAULTHANDLER": "1",
+        "TRIAGE_HOME": str(home),
+        "TRIAGE_ENCODER_PATH": str(encoder_folder),
+        **given,
+    }
 
 
 def run(
@@ -42,12 +51,21 @@ def run(
 
 @contextmanager
 def running(env: dict[str, str], *arguments: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """`triage` in a process of its own; ended, if it still lives, when the block is left."""
+    """`triage` in a process of its own; ended, if it still lives, when the block is left.
+
+    Where the block fails, what the process was at and the end of its log are shown.
+    """
     with log.open("ab") as output:
         command = [TRIAGE, *arguments]
         process = subprocess.Popen(command, env=env, cwd=env["TRIAGE_HOME"], stdout=output, stderr=output)
     try:
         yield process
+    except BaseException:
+        process.send_signal(signal.SIGABRT)
+        process.wait(20)
+        said = log.read_text("utf-8", "replace")[-8000:]
+        sys.stderr.write(f"--- triage {' '.join(arguments)}: {log}\n{said}\n")
+        raise
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
@@ -65,7 +83,7 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def until(happened: Callable[[], bool], *, timeout_s: float = 60, what: str = "it") -> None:
+def until(happened: Callable[[], bool], *, timeout_s: float = 120, what: str = "it") -> None:
     """Wait until something has happened; fail where it does not."""
     deadline = time.monotonic() + timeout_s
     while not happened():

@@ -22,7 +22,7 @@ from triage.history import History
 from triage.jobs import Jobs
 from triage.reword import Endpoint, Reworder
 from triage.settings import SQLITE_FILE, Settings
-from triage.worker import Worker
+from triage.worker import Pace, Worker
 
 Progress = Callable[[int, int], None]
 
@@ -46,9 +46,12 @@ class App:
             self.desk,
             self.channels,
             mask_stored=self.settings.mask_stored,
-            side_by_side=self.settings.workers,
-            poll_interval_s=self.settings.poll_interval_s,
-            heartbeat_s=self.settings.heartbeat_s,
+            pace=Pace(
+                side_by_side=self.settings.workers,
+                poll_interval_s=self.settings.poll_interval_s,
+                heartbeat_s=self.settings.heartbeat_s,
+                keep_days=self.settings.keep_days,
+            ),
         )
 
 

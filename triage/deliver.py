@@ -13,7 +13,7 @@ from triage.intake import JobQueue
 from triage.tickets.ids import new_id
 from triage.tickets.model import DeliveryState, IncomingTicket
 
-RESULT, DECISION_MADE, ANSWER_GIVEN = "result", "decision.made", "answer.given"
+RESULT, DECISION_MADE, ANSWER_GIVEN, FILED = "result", "decision.made", "answer.given", "ticket.filed"
 CHANNEL = "channel:"  # begins the source of tickets that a channel brought
 
 
@@ -22,13 +22,15 @@ class Outlets:
     """Where results are sent, and by which queue.
 
     ``pushed`` are the channels whose own tickets' results are sent to them; ``subscribers`` the events that others
-    are told of every ticket; ``audiences`` by source whose articles may be quoted, where that is not the usual.
+    are told of every ticket; ``audiences`` by source whose articles may be quoted, where that is not the usual;
+    ``filed`` by source the system that its tickets are filed in.
     """
 
     jobs: JobQueue | None = None
     pushed: frozenset[str] = frozenset()
     subscribers: Mapping[str, frozenset[str]] = field(default_factory=dict)
     audiences: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    filed: Mapping[str, str] = field(default_factory=dict)
 
 
 NO_OUTLETS = Outlets()
@@ -52,6 +54,8 @@ def deliver(
         row = new_delivery(run_id, name or ticket.channel, RESULT, now)
         row.state, row.detail, row.attempts, row.delivered_at = DeliveryState.DELIVERED.value, says, 1, now
         session.add(row)
+    if filed_in := outlets.filed.get(ticket.source):
+        _send(session, outlets, run_id, filed_in, FILED, now)
     happened = {DECISION_MADE, ANSWER_GIVEN} if answered else {DECISION_MADE}
     for subscriber, events in outlets.subscribers.items():
         for event in sorted(events & happened):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import structlog
 from dbos import DBOS, DBOSClient, DBOSConfiguredInstance, DBOSPortableJSONSerializer, EnqueueOptions
 from dbos import error as dbos_error
@@ -26,6 +28,7 @@ INSTANCE = "journey"
 # `Journey.triage` change, so that half-finished jobs end on the code that began them.
 JOURNEY_VERSION = "1"
 ATTEMPTS = 3
+OVER = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +89,17 @@ class Jobs:
         if delay_s > 0:
             options["delay_seconds"] = delay_s
         self._client.enqueue_in_transaction(session, options, *arguments)
+
+    def finished(self, before: datetime, most: int) -> list[str]:
+        """The ids of so many jobs that ended before that moment, well or not."""
+        jobs = self._client.list_workflows(
+            status=OVER, completed_before=before.isoformat(), limit=most, load_input=False, load_output=False
+        )
+        return [job.workflow_id for job in jobs]
+
+    def forget(self, ids: list[str]) -> None:
+        """Drop what the engine keeps of those jobs."""
+        self._client.delete_workflows(ids)
 
     def close(self) -> None:
         """Let go of the client's threads; the engine stays open."""

@@ -69,6 +69,13 @@ class Settings(BaseSettings):
         default=("public",),
         description="Comma-separated audiences whose articles may be quoted in answers.",
     )
+    keep_days: int = Field(
+        default=90,
+        ge=0,
+        le=3_650,
+        description="Days for which finished jobs, what channels brought and told, and the words that were said of "
+        "solved tickets are kept; tickets, decisions and answers are kept for good. 1 to 7 count as 7, 0 keeps all.",
+    )
     duplicate_days: int = Field(
         default=7,
         ge=0,

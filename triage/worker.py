@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 
@@ -17,20 +18,33 @@ from sqlalchemy import Engine, delete, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
+from triage.channels import outbox
 from triage.channels.attendant import Attendant
 from triage.channels.common.tables import SendingTable
 from triage.channels.registry import NO_CHANNELS, Channels
 from triage.db.tables import WorkerRow
 from triage.desk import Desk
 from triage.jobs import APPLICATION, INBOX, JOURNEY_VERSION, QUEUE, Jobs, Journey, queue_of
+from triage.pruning import prune
 from triage.rescue import rescue
 
 # A worker is taken for dead after this many missed signs of life. Taking over from one that was only slow
 # does no harm: a pass over a ticket is recorded once.
 MISSED_BEATS = 5
 RESCUE_EVERY_S = 60.0
+PRUNE_FIRST_S, PRUNE_EVERY_S = 120.0, 3_600.0
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many jobs at a time, how often it looks for more and gives a sign of life, and what is kept how long."""
+
+    side_by_side: int
+    poll_interval_s: float
+    heartbeat_s: float
+    keep_days: int
 
 
 class Worker:
@@ -44,9 +58,7 @@ class Worker:
         channels: Channels = NO_CHANNELS,
         *,
         mask_stored: bool = False,
-        side_by_side: int = 2,
-        poll_interval_s: float = 0.1,
-        heartbeat_s: float = 2.0,
+        pace: Pace,
     ) -> None:
         self.executor_id = f"{socket.gethostname()}:{os.getpid()}:{token_hex(4)}"
         self._engine = engine
@@ -56,10 +68,12 @@ class Worker:
         self._mask_stored = mask_stored
         self._jobs = Jobs(engine)
         self._attendant = Attendant(sessions, self._jobs, channels, self.executor_id)
-        self._side_by_side = side_by_side
-        self._poll_interval_s = poll_interval_s
-        self._heartbeat_s = heartbeat_s
+        self._side_by_side = pace.side_by_side
+        self._poll_interval_s = pace.poll_interval_s
+        self._heartbeat_s = pace.heartbeat_s
         self._stopping = threading.Event()
+        self._keep_days = pace.keep_days
+        self._tidying = threading.Thread(target=self._prune_until_stopped, name="pruning", daemon=True)
         self._pulse = threading.Thread(target=self._beat_until_stopped, name="heartbeat", daemon=True)
 
     def start(self) -> None:
@@ -79,16 +93,18 @@ class Worker:
                 "log_level": "WARNING",
             }
         )
+        queued = self._queued_channels()
         Journey(self._sessions, self._desk, self._channels, self._jobs, mask_stored=self._mask_stored)
-        DBOS.listen_queues([QUEUE, INBOX, *(queue_of(name) for name in self._queued_channels())])
+        DBOS.listen_queues([QUEUE, INBOX, *map(queue_of, queued)])
         DBOS.launch()
         self._register(QUEUE, worker_concurrency=self._side_by_side)
         self._register(INBOX, worker_concurrency=self._side_by_side)
-        for name in self._queued_channels():
+        for name in queued:
             channel = self._channels.open.get(name)
             sending = channel.sending if channel else SendingTable()
             self._register(queue_of(name), concurrency=sending.at_once, per_minute=sending.per_minute)
         self._pulse.start()
+        self._tidying.start()
         self._attendant.start()
         log.info("worker started", worker=self.executor_id, side_by_side=self._side_by_side)
 
@@ -110,14 +126,17 @@ class Worker:
         )
 
     def _queued_channels(self) -> list[str]:
-        """The open channels, and the broken ones too: what waits for those is given up with the reason."""
-        return sorted({*self._channels.open, *self._channels.broken})
+        """The open channels, and those that are broken or were removed: what waits for these is given up in words."""
+        with self._sessions() as session:
+            waiting = outbox.waited_for(session)
+        return sorted({*self._channels.open, *self._channels.broken, *waiting})
 
     def close(self, *, patience_s: int = 5) -> None:
         """Finish the jobs in hand, for at most ``patience_s`` seconds, and sign off."""
         self._stopping.set()
         self._attendant.close()
         self._pulse.join(timeout=self._heartbeat_s + 1)
+        self._tidying.join(timeout=10)
         DBOS.destroy(workflow_completion_timeout_sec=patience_s)
         with self._sessions.begin() as session:
             session.execute(delete(WorkerRow).where(WorkerRow.executor_id == self.executor_id))
@@ -136,6 +155,18 @@ class Worker:
             except SQLAlchemyError as error:
                 # The database is away or busy; the next beat tries again, and until then others may take over.
                 log.warning("heartbeat missed", worker=self.executor_id, error=str(error))
+
+    def _prune_until_stopped(self) -> None:
+        """Drop what is older than is wanted, soon after the start and then every hour."""
+        if not self._keep_days:
+            return
+        wait_s = PRUNE_FIRST_S
+        while not self._stopping.wait(wait_s):
+            try:
+                prune(self._sessions, self._jobs, self._keep_days, stop=self._stopping.is_set)
+            except Exception as error:  # the edge of the thread; in an hour it is tried again
+                log.warning("not pruned", worker=self.executor_id, exc_info=error)
+            wait_s = PRUNE_EVERY_S
 
     def _beat(self) -> None:
         now = datetime.now(UTC)

@@ -84,7 +84,7 @@ def _page(
     bundle: Record = inner if isinstance(inner, dict) else value
     if _ZAMMAD in bundle:
         for name, table in bundle.items():
-            _add(assets, name, table.values() if isinstance(table, dict) else ())
+            _add(assets, name, table.values() if isinstance(table, dict) else table)
         return
     for name in _SIDE:
         _add(side, name, value.get(name, ()))

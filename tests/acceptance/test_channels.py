@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import signal
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -79,14 +80,78 @@ def test_every_ticket_is_told_once_it_is_decided_though_worker_and_receiver_fail
     assert len(json.loads(listed.stdout)["deliveries"]) == 50, listed.stderr
 
 
+WATCHER = """
+[channels.watcher]
+kind = "webhook"
+url = "http://127.0.0.1:{port}/hook"
+secrets = ["env:WATCHER_SECRET"]
+events = ["decision.made"]
+sending = {sending}
+"""
+
+
+def test_what_waits_for_a_removed_channel_is_told_and_goes_out_when_it_is_back(
+    sessions: sessionmaker[Session], database_url: str, home: Path, encoder_folder: Path, tmp_path: Path
+) -> None:
+    port = free_port()
+    there = WATCHER.format(port=port, sending="{ first_wait_s = 0.2, longest_wait_s = 1, break_after = 100 }")
+    env = environment(home, encoder_folder, database_url=database_url, poll_interval_s="0.05")
+    env |= {"WATCHER_SECRET": SECRET}
+    (home / "channels.toml").write_text(there)
+    assert run(env, "tickets", "submit", "-", given='{"body": "VPN drops"}\n').returncode == 0
+    with running(env, "worker", log=tmp_path / "worker"):
+        until(lambda: attempted(sessions) == 1, what="a first try")
+    (home / "channels.toml").write_text("")
+    with running(env, "worker", log=tmp_path / "worker"):
+        until(lambda: bool(listed(env, "dead")), what="the dead letter")
+    assert "not in channels.toml" in listed(env, "dead")[0]["detail"]
+    (home / "channels.toml").write_text(there)
+    assert run(env, "deliveries", "retry", "--all-dead").returncode == 0
+    with running(env, "worker", log=tmp_path / "worker"), receiving(port) as receiver:
+        until(lambda: delivered(sessions) == 1, what="the delivery")
+    assert len(receiver.requests) == 1
+
+
+def test_pace_of_a_channel_holds_over_all_workers(
+    sessions: sessionmaker[Session], database_url: str, home: Path, encoder_folder: Path, tmp_path: Path
+) -> None:
+    env = environment(home, encoder_folder, database_url=database_url, poll_interval_s="0.05")
+    env |= {"WATCHER_SECRET": SECRET, "TRIAGE_WORKERS": "4"}
+    with receiving() as receiver:
+        receiver.pause_s = 0.3
+        (home / "channels.toml").write_text(
+            WATCHER.format(port=receiver.port, sending="{ at_once = 2, per_minute = 12 }")
+        )
+        texts = "".join(json.dumps({"body": f"VPN drops in room {number}"}) + "\n" for number in range(30))
+        assert run(env, "tickets", "submit", "-", given=texts).returncode == 0
+        with running(env, "worker", log=tmp_path / "one"), running(env, "worker", log=tmp_path / "two"):
+            until(lambda: delivered(sessions) == 12, what="as many as a minute may see")
+            until(lambda: count(sessions, TicketRow, state="triaged") == 30, what="all tickets")
+            time.sleep(3)
+            assert delivered(sessions) == len(receiver.requests) == 12
+    assert receiver.most_at_once == 2
+
+
+def attempted(sessions: sessionmaker[Session]) -> int:
+    with sessions() as session:
+        return session.scalar(select(func.max(DeliveryRow.attempts)).where(DeliveryRow.channel == "watcher")) or 0
+
+
+def listed(env: dict[str, str], state: str) -> list[dict[str, str]]:
+    done = run(env, "deliveries", "list", "--channel", "watcher", "--state", state, "--json")
+    assert done.returncode == 0, done.stderr
+    found: list[dict[str, str]] = json.loads(done.stdout)["deliveries"]
+    return found
+
+
 def read(body: bytes, headers: dict[str, str]) -> dict[str, dict[str, dict[str, str]]]:
     value: dict[str, dict[str, dict[str, str]]] = Webhook(SECRET).verify(body.decode(), headers)
     return value
 
 
-def count(sessions: sessionmaker[Session], table: type[TicketRow]) -> int:
+def count(sessions: sessionmaker[Session], table: type[TicketRow], **values: str) -> int:
     with sessions() as session:
-        return session.scalar(select(func.count()).select_from(table)) or 0
+        return session.scalar(select(func.count()).select_from(table).filter_by(**values)) or 0
 
 
 def delivered(sessions: sessionmaker[Session]) -> int:

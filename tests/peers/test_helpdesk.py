@@ -12,7 +12,7 @@ import pytest
 from tests.peers.helpdesk import ALICE, BOT, GENERAL, HARDWARE, NETWORK, HelpdeskSite, helpdesk
 from tests.receiver import Receiver, receiving
 from triage.channels.common.system import Channel, System
-from triage.channels.common.values import DeliveryFailed, Gone, Look, Status, Webhook
+from triage.channels.common.values import DeliveryFailed, Draft, Gone, Look, Status, Webhook
 from triage.channels.registry import build
 
 TABLE = {
@@ -21,6 +21,7 @@ TABLE = {
     "user": "triage",
     "password": "env:HD_PASSWORD",
     "hook_secrets": ["env:HD_SECRET"],
+    "new_in": GENERAL,
     "fields": {
         "queue": {"to": "queue", "values": {"network": str(NETWORK), "hardware": str(HARDWARE)}},
         "category": {"to": "custom_category", "values": {"tunnel": "vpn"}},
@@ -94,6 +95,20 @@ def test_fields_are_set_and_a_number_that_is_none_is_refused(desk: Desk) -> None
             desk.system.set_fields(ticket, wrong)
         assert not failed.value.retryable_later
     assert desk.system.read(number).fields == ticket.fields
+
+
+def test_a_ticket_is_made_and_read_back_as_it_was_written(desk: Desk) -> None:
+    assert desk.channel.create
+    body = "Since {{ today }} ☃ <b>\n\n-- \nAsked in slack.\n[triage:ticket-1]"
+    decided = {"queue": "network", "category": "tunnel", "priority": "high"}
+    ticket = desk.system.read(desk.channel.create(Draft("VPN drops", body, "dora@fennvale.example", decided)))
+    assert (ticket.subject, ticket.requester, ticket.fields) == ("VPN drops", "dora@fennvale.example", decided)
+    assert "[triage:ticket-1]" in ticket.body and "☃ <b>" in ticket.body
+    assert ticket.messages == () and ticket.touched_by is None
+    plain = desk.system.read(desk.channel.create(Draft("VPN", "x", "dora@fennvale.example")))
+    assert plain.fields["queue"] == str(GENERAL) and plain.touched_by is None
+    with pytest.raises(DeliveryFailed, match="has no mail address"):
+        desk.channel.create(Draft("VPN", "x", ""))
 
 
 def test_a_ticket_that_changed_since_it_was_read_is_not_written(desk: Desk) -> None:

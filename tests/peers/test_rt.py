@@ -12,7 +12,7 @@ import pytest
 from tests.peers.rt import SECRET, RequestTracker, request_tracker
 from tests.receiver import Receiver, receiving
 from triage.channels.common.system import Channel, System
-from triage.channels.common.values import DeliveryFailed, Gone, Look, Status, Webhook
+from triage.channels.common.values import DeliveryFailed, Draft, Gone, Look, Status, Webhook
 from triage.channels.registry import build
 
 TABLE = {
@@ -67,6 +67,36 @@ def test_a_ticket_is_read_with_all_that_was_said(desk: Desk) -> None:
     (message,) = ticket.messages
     assert (message.text, message.public, message.by_agent, message.is_ours) == ("For us only.", False, True, False)
     assert ticket.opened_at and abs(ticket.opened_at - datetime.now(UTC)) < timedelta(minutes=2)
+
+
+COPIED = """From: Dana <dana@example.test>
+To: rt@desk.test
+Subject: [desk.test #{number}] VPN drops
+Message-ID: <copied-{number}@example.test>
+
+Same here.
+"""
+
+
+def test_a_word_of_who_was_copied_is_no_agents(desk: Desk) -> None:
+    number = desk.open(Cc="dana@example.test")
+    desk.rt.mail(COPIED.format(number=number))
+    ticket = desk.system.read(number)
+    (message,) = ticket.messages
+    assert (message.text.strip(), message.author, message.by_agent) == ("Same here.", "dana@example.test", False)
+    assert ticket.touched_by is None
+
+
+def test_a_ticket_is_made_and_read_back_as_it_was_written(desk: Desk) -> None:
+    assert desk.channel.create
+    body = "Seit heute ☃ <b>\n\n-- \nAsked in slack.\n[triage:ticket-1]"
+    decided = {"queue": "network", "category": "network", "priority": "high"}
+    ticket = desk.system.read(desk.channel.create(Draft("VPN über", body, "carol@example.test", decided)))
+    assert (ticket.subject, ticket.requester, ticket.fields) == ("VPN über", "carol@example.test", decided)
+    assert ticket.body == body and ticket.opened_by_us and ticket.touched_by is None
+    assert desk.system.read(desk.channel.create(Draft("VPN", "x", ""))).fields["queue"] == "General"
+    with pytest.raises(DeliveryFailed, match="No permission to create tickets in the queue 'Nowhere'"):
+        desk.channel.create(Draft("VPN", "x", "carol@example.test", {"queue": "Nowhere"}))
 
 
 def test_fields_are_set_and_a_refused_one_still_stands_as_it_was(desk: Desk) -> None:
@@ -173,7 +203,7 @@ def test_a_merged_ticket_is_told_of_and_found_by_asking(desk: Desk) -> None:
 def test_no_changed_ticket_is_skipped_though_others_change_between_pages(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("triage.channels.rt.PAGE", 3)
+    monkeypatch.setattr("triage.channels.rt.tickets.PAGE", 3)
     since = datetime.now(UTC) - timedelta(seconds=1)
     made = [desk.open(f"page {number}") for number in range(8)]
     pages = desk.system.changed_since(None, since)
@@ -192,7 +222,7 @@ def test_no_changed_ticket_is_skipped_though_others_change_between_pages(
 def test_all_of_a_long_history_is_read_though_its_user_may_not_see_the_mails_in_it(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("triage.channels.rt.PAGE", 3)
+    monkeypatch.setattr("triage.channels.rt.tickets.PAGE", 3)
     number = desk.open("a long one")
     for turn in range(4):
         desk.system.post(desk.system.read(number), f"turn {turn}", public=True)

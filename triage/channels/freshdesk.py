@@ -19,11 +19,13 @@ from triage.channels.common.calling import Caller
 from triage.channels.common.locking import refuse_changed
 from triage.channels.common.moments import moment
 from triage.channels.common.paths import items_at, parse_json, text_at, value_at
+from triage.channels.common.sweeping import Listed, sweep
 from triage.channels.common.system import Channel, Page, Services
 from triage.channels.common.tables import ChannelTable, Environment, FieldTable, Name, PollTable, Secret, Url
 from triage.channels.common.text import plain_text
 from triage.channels.common.values import (
     DeliveryFailed,
+    Draft,
     Finding,
     Gone,
     Look,
@@ -72,6 +74,8 @@ class FreshdeskTable(ChannelTable):
             parse=parse if self.verify else None,
             system=system,
             poll_every_s=self.poll.every_s,
+            create=system.create,
+            articles=system.articles,
             close=system.close,
         )
 
@@ -123,8 +127,25 @@ class Freshdesk:
             url=f"{self._table.url}/a/tickets/{remote_id}",
         )
 
+    def create(self, draft: Draft) -> str:
+        """Make a ticket, open and of low priority where nothing else was decided; a new requester is made with it.
+
+        https://developers.freshdesk.com/api/#create_ticket
+        """
+        html = escape(draft.body, quote=False).replace("\n", "<br>")
+        wanted: dict[str, object] = {"subject": draft.subject, "description": html, "status": 2, "priority": 1}
+        wanted |= {"email": draft.requester} if draft.requester else {"requester_id": int(self._my_id())}
+        return text_at(self._caller.send_json("POST", "/tickets", wanted | self._written(draft.fields)).json(), "id")
+
     def set_fields(self, ticket: RemoteTicket, values: Mapping[str, str]) -> None:
         """Set fields, unless the ticket was changed since it was read (Freshdesk itself knows no such condition)."""
+        wanted = self._written(values)
+        path = f"/tickets/{ticket.remote_id}"
+        refuse_changed(ticket, lambda: text_at(self._get(path), "updated_at"))
+        self._caller.send_json("PUT", path, wanted)
+
+    def _written(self, values: Mapping[str, str]) -> dict[str, object]:
+        """Values of ours as Freshdesk takes them."""
         wanted: dict[str, object] = {}
         custom: dict[str, str] = {}
         for name, value in values.items():
@@ -140,11 +161,7 @@ class Freshdesk:
                 wanted["priority"] = _priority(theirs)
             else:
                 wanted[field.to] = theirs
-        if custom:
-            wanted["custom_fields"] = custom
-        path = f"/tickets/{ticket.remote_id}"
-        refuse_changed(ticket, lambda: text_at(self._get(path), "updated_at"))
-        self._caller.send_json("PUT", path, wanted)
+        return wanted | ({"custom_fields": custom} if custom else {})
 
     def post(self, ticket: RemoteTicket, text: str, *, public: bool) -> str:
         """Add a private note, or a reply that Freshdesk mails to the requester; both take HTML."""
@@ -154,22 +171,38 @@ class Freshdesk:
         return text_at(answer, "id")
 
     def changed_since(self, cursor: str | None, since: datetime) -> Iterator[Page]:
-        """Tickets by their last change; the cursor is that of the last one."""
-        begin = moment(cursor or "") or since
+        """Tickets by their last change."""
+        return sweep(cursor, since, self._changed)
+
+    def _changed(self, begin: datetime, page: int) -> tuple[list[Listed], bool]:
+        body = self._get(
+            "/tickets",
+            updated_since=f"{begin.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            order_by="updated_at",
+            order_type="asc",
+            per_page=str(PAGE),
+            page=str(page),
+        )
+        found = [Listed(text_at(one, "id"), text_at(one, "updated_at")) for one in _listed(body)]
+        return found, len(found) == PAGE
+
+    def articles(self) -> Iterator[Mapping[str, object]]:
+        """The solution articles, folder by folder, with who may see each folder.
+
+        https://developers.freshdesk.com/api/#solutions
+        """
+        for category in self._pages("/solutions/categories"):
+            for folder in self._pages(f"/solutions/categories/{text_at(category, 'id')}/folders"):
+                yield {
+                    "folders": [folder],
+                    "articles": list(self._pages(f"/solutions/folders/{text_at(folder, 'id')}/articles")),
+                }
+
+    def _pages(self, path: str) -> Iterator[object]:
         for page in range(1, MOST_PAGES + 1):
-            body = self._get(
-                "/tickets",
-                updated_since=f"{begin.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
-                order_by="updated_at",
-                order_type="asc",
-                per_page=str(PAGE),
-                page=str(page),
-            )
-            tickets = body if isinstance(body, list) else []
-            if not tickets:
-                return
-            yield Page(tuple(text_at(one, "id") for one in tickets), text_at(tickets[-1], "updated_at"))
-            if len(tickets) < PAGE:
+            found = _listed(self._get(path, per_page=str(PAGE), page=str(page)))
+            yield from found
+            if len(found) < PAGE:
                 return
 
     def check(self) -> Iterator[Finding]:

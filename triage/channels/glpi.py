@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import escape, unescape
 from typing import Literal
 
@@ -17,6 +17,7 @@ from triage.channels.common.calling import Caller, Reply
 from triage.channels.common.locking import refuse_changed
 from triage.channels.common.moments import moment
 from triage.channels.common.paths import items_at, parse_json, text_at, value_at
+from triage.channels.common.sweeping import Listed, sweep
 from triage.channels.common.system import Channel, Page, Services
 from triage.channels.common.tables import ChannelTable, Environment, FieldTable, Name, PollTable, Secret, Url
 from triage.channels.common.text import plain_text
@@ -38,7 +39,8 @@ FIELDS = ("group", "category", "priority", "urgency")
 OVER = ("5", "6")  # solved, closed
 ASSIGNED = 2  # of a group to a ticket, beside requester (1) and observer (3)
 CHANGED = 19  # the search option “last update”
-PAGE, MOST_PAGES = 100, 100
+PAGE = 100
+FARTHEST_WEST = timedelta(hours=12)  # of all time zones
 
 
 class GlpiTable(ChannelTable):
@@ -71,6 +73,7 @@ class GlpiTable(ChannelTable):
             parse=parse if self.verify else None,
             system=system,
             poll_every_s=self.poll.every_s,
+            articles=system.articles,
             close=system.close,
         )
 
@@ -153,28 +156,52 @@ class Glpi:
         return text_at(self._send("POST", "/ITILFollowup", {"input": given}).json(), "id")
 
     def changed_since(self, cursor: str | None, since: datetime) -> Iterator[Page]:
-        """Tickets by their last change; GLPI's moments are those of its own time zone, which the cursor keeps."""
-        begin = cursor or f"{since.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
-        for page in range(MOST_PAGES):
-            body = self._get(
-                "/search/Ticket",
-                **{
-                    "criteria[0][field]": str(CHANGED),
-                    "criteria[0][searchtype]": "morethan",
-                    "criteria[0][value]": begin,
-                    "sort": str(CHANGED),
-                    "order": "ASC",
-                    "forcedisplay[0]": "2",
-                    "forcedisplay[1]": str(CHANGED),
-                    "range": f"{page * PAGE}-{page * PAGE + PAGE - 1}",
-                },
-            )
-            found = items_at(body, "data")
-            if not found:
+        """Tickets by their last change. GLPI's moments name no zone, so the cursor keeps them in GLPI's own."""
+        return sweep(cursor, since if cursor else since - FARTHEST_WEST, self._changed)
+
+    def _changed(self, begin: datetime, page: int) -> tuple[list[Listed], bool]:
+        body = self._get(
+            "/search/Ticket",
+            **{
+                "criteria[0][field]": str(CHANGED),
+                "criteria[0][searchtype]": "morethan",
+                "criteria[0][value]": f"{begin.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
+                "sort": str(CHANGED),
+                "order": "ASC",
+                "forcedisplay[0]": "2",
+                "forcedisplay[1]": str(CHANGED),
+                "range": f"{(page - 1) * PAGE}-{page * PAGE - 1}",
+            },
+        )
+        found = [Listed(text_at(one, "2"), text_at(one, str(CHANGED))) for one in items_at(body, "data")]
+        return found, len(found) == PAGE
+
+    def articles(self) -> Iterator[Mapping[str, object]]:
+        """The knowledge base; what stands in its FAQ is for requesters, the rest for agents."""
+        start = 0
+        while True:
+            try:
+                body = self._get("/KnowbaseItem", range=f"{start}-{start + PAGE - 1}")
+            except DeliveryFailed as error:
+                if start and "ERROR_RANGE_EXCEED_TOTAL" in str(error):
+                    return
+                raise
+            items = body if isinstance(body, list) else []
+            yield {"articles": [self._article(one) for one in items]}
+            if len(items) < PAGE:
                 return
-            yield Page(tuple(text_at(one, "2") for one in found), text_at(found[-1], str(CHANGED)))
-            if len(found) < PAGE:
-                return
+            start += PAGE
+
+    def _article(self, item: object) -> dict[str, str]:
+        number = text_at(item, "id")
+        return {
+            "id": f"glpi-{number}",
+            "title": unescape(text_at(item, "name")),
+            "text": unescape(text_at(item, "answer")),
+            "updated": text_at(item, "date_mod")[:10],
+            "audience": "public" if text_at(item, "is_faq") == "1" else "internal",
+            "url": f"{self._table.url}/front/knowbaseitem.form.php?id={number}",
+        }
 
     def check(self) -> Iterator[Finding]:
         """Credentials, and the names in the table."""
@@ -204,7 +231,7 @@ class Glpi:
         try:
             return self._once(method, path, session, query, value)
         except DeliveryFailed as error:
-            if "401" not in str(error):
+            if not str(error).startswith("It answered 401"):
                 raise
         return self._once(method, path, self._open(instead_of=session), query, value)
 

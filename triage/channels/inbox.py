@@ -203,7 +203,7 @@ def _apply(
             case Said():
                 return say(session, jobs, channel, happening, mask_stored)
             case Closed():
-                return close(session, channel, happening, mask_stored)
+                return close(session, jobs, channel, happening, mask_stored)
             case Look():
                 assert remote is not None
                 return take_over(session, jobs, channel, remote, mask_stored)

@@ -18,6 +18,7 @@ from triage.channels.common.calling import Caller
 from triage.channels.common.locking import refuse_changed
 from triage.channels.common.moments import moment
 from triage.channels.common.paths import items_at, parse_json, text_at, value_at
+from triage.channels.common.sweeping import Listed, sweep
 from triage.channels.common.system import Channel, Page, Services
 from triage.channels.common.tables import ChannelTable, Environment, FieldTable, Name, PollTable, Secret, Url
 from triage.channels.common.values import Finding, Gone, Look, Message, Received, RemoteTicket, Status, Webhook
@@ -156,24 +157,27 @@ class Jira:
         return text_at(self._caller.send_json("POST", path, {"body": text, "public": public}).json(), "id")
 
     def changed_since(self, cursor: str | None, since: datetime) -> Iterator[Page]:
-        """Issues by their last change. JQL reads a moment in the account's time zone, so it is asked in minutes ago."""
-        begin = moment(cursor or "") or since
+        """Issues by their last change."""
+        tokens: dict[int, str] = {}
+
+        def ask(begin: datetime, page: int) -> tuple[list[Listed], bool]:
+            query = self._query(begin) | ({"nextPageToken": tokens[page]} if page > 1 else {})
+            body = self._get("/rest/api/3/search/jql", **query)
+            found = [Listed(text_at(one, "key"), text_at(one, "fields.updated")) for one in items_at(body, "issues")]
+            # Jira may put fewer on a page than it was asked for.
+            tokens[page + 1] = text_at(body, "nextPageToken")
+            return found, bool(tokens[page + 1])
+
+        return sweep(cursor, since, ask)
+
+    def _query(self, begin: datetime) -> dict[str, str]:
+        # JQL reads a moment in the account's time zone, so it is asked in minutes ago.
         minutes = int((datetime.now(UTC) - begin).total_seconds() // 60) + 2
-        query = {
+        return {
             "jql": f'project = "{self._table.project}" AND updated >= -{minutes}m ORDER BY updated ASC',
             "fields": "updated",
             "maxResults": str(PAGE),
         }
-        for _ in range(MOST_PAGES):
-            body = self._get("/rest/api/3/search/jql", **query)
-            issues = items_at(body, "issues")
-            if not issues:
-                return
-            yield Page(tuple(text_at(one, "key") for one in issues), text_at(issues[-1], "fields.updated"))
-            following = text_at(body, "nextPageToken")
-            if not following:
-                return
-            query["nextPageToken"] = following
 
     def check(self) -> Iterator[Finding]:
         """Credentials, the project, and the names in the table."""

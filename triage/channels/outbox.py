@@ -18,7 +18,9 @@ from triage import telemetry
 from triage.channels.common.journey import Sent, send_to
 from triage.channels.common.system import Channel
 from triage.channels.common.values import DeliveryFailed, Event, Outgoing
+from triage.channels.filing import file
 from triage.channels.outgoing import read_outgoing
+from triage.channels.relaying import relay
 from triage.channels.retrying import pause_s
 from triage.channels.states import closed_for, leave_alone, note_failure, note_success
 from triage.channels.takeover import note_sent
@@ -54,7 +56,7 @@ def send(
     if outgoing is None:
         return
     try:
-        sent = _call(sessions, channel, outgoing, now)
+        sent = _call(sessions, jobs, channel, outgoing, now)
     except DeliveryFailed as error:
         _failed(sessions, jobs, channel, outgoing, error, outlets)
     except SQLAlchemyError:
@@ -73,6 +75,11 @@ def give_up(sessions: sessionmaker[Session], delivery_id: str, says: str) -> Non
         row = find(session, delivery_id)
         if row.state in _UNSENT:
             row.state, row.detail = DeliveryState.DEAD.value, says
+
+
+def waited_for(session: Session) -> list[str]:
+    """The channels that something has still to be sent to."""
+    return list(session.scalars(select(DeliveryRow.channel).where(DeliveryRow.state.in_(_UNSENT)).distinct()))
 
 
 def retry(session: Session, jobs: JobQueue, delivery_id: str) -> DeliveryRow:
@@ -108,6 +115,7 @@ def _waits(session: Session, delivery_id: str, number: int) -> bool:
     return row is not None and row.jobs == number and row.state in _UNSENT
 
 
+_NOT_TO_SUBSCRIBERS = (Event.RESULT.value, Event.FILED.value, Event.RELAYED.value)
 _UNSENT = (DeliveryState.PENDING.value, DeliveryState.SENDING.value)
 
 
@@ -122,12 +130,20 @@ def _claim(session: Session, delivery_id: str, number: int) -> Outgoing | None:
     return read_outgoing(session, row, is_repeat=is_repeat)
 
 
-def _call(sessions: sessionmaker[Session], channel: Channel, outgoing: Outgoing, now: datetime) -> Sent | str:
+def _call(
+    sessions: sessionmaker[Session], jobs: JobQueue, channel: Channel, outgoing: Outgoing, now: datetime
+) -> Sent | str:
     def done(step: str, reference: str = "") -> None:
         with sessions.begin() as session:
             row = session.get_one(DeliveryRow, outgoing.delivery_id, with_for_update=True)
             row.done = {**row.done, step: reference}
 
+    if outgoing.event is Event.RELAYED:
+        return relay(sessions, channel, outgoing)
+    if outgoing.event is Event.FILED:
+        if channel.create is None:
+            raise DeliveryFailed("The channel makes no tickets any more: look at its table.", retryable=False)
+        return file(sessions, jobs, channel, outgoing, done, now)
     if channel.system is not None and outgoing.event is Event.RESULT:
         return send_to(channel.system, outgoing, channel.policy, done, now)
     if channel.send is None:
@@ -199,7 +215,7 @@ def _bury(
         subscribers: Mapping[str, frozenset[str]] = outlets.subscribers if outlets else {}
         for name, events in subscribers.items():
             # Of a subscriber that cannot be told, no one is told.
-            if Event.DELIVERY_FAILED.value in events and row.event == Event.RESULT.value:
+            if Event.DELIVERY_FAILED.value in events and row.event in _NOT_TO_SUBSCRIBERS:
                 told = new_delivery(row.run_id, name, Event.DELIVERY_FAILED.value, now, about=row.id)
                 enqueue(session, jobs, told)
     telemetry.DELIVERIES.labels(channel.name, "dead").inc()

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from kb import Citation
 from triage.channels.common.values import Event, GivenAnswer, Outgoing, Status
 from triage.db.tables import AnswerRow, DeliveryRow, RemoteTicketRow, RunRow
+from triage.deliver import CHANNEL
 from triage.tickets import store
 from triage.tickets.model import Decision, LabelProbability, Outcome
 from triage.tickets.views import macros_of, similar_of
@@ -17,7 +18,9 @@ def read_outgoing(session: Session, row: DeliveryRow, *, is_repeat: bool) -> Out
     """The delivery with all that was made of its ticket."""
     run = session.get_one(RunRow, row.run_id)
     ticket = store.find_ticket(session, run.ticket_id)
-    remote = session.scalars(select(RemoteTicketRow).where(RemoteTicketRow.ticket_id == ticket.id)).first()
+    of_ticket = select(RemoteTicketRow).where(RemoteTicketRow.ticket_id == ticket.id)
+    home = ticket.source.removeprefix(CHANNEL)
+    remote = session.scalars(of_ticket.where(RemoteTicketRow.channel == home)).first()
     return Outgoing(
         delivery_id=row.id,
         event=Event(row.event),
@@ -51,6 +54,7 @@ def read_outgoing(session: Session, row: DeliveryRow, *, is_repeat: bool) -> Out
         done=dict(row.done),
         is_repeat=is_repeat,
         bot_actions=remote.bot_actions if remote else 0,
+        body=ticket.body,
         text=run.text,
         human_touched=bool(remote and remote.touched_by),
         # A ticket that was solved meanwhile needs no word of ours.

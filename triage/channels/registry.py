@@ -81,6 +81,7 @@ class Channels:
             jobs,
             pushed=frozenset(one.name for one in opened if one.sends and one.policy.mode != "off"),
             subscribers={one.name: one.subscribed for one in opened if one.subscribed},
+            filed={source_of(one.name): one.filed_in for one in opened if one.filed_in},
             audiences={source_of(one.name): one.policy.audiences for one in opened if one.policy.audiences is not None},
         )
 
@@ -111,7 +112,28 @@ def open_channels(path: Path, environment: Environment | None = None, services: 
         except TriageError as error:
             broken[name] = str(error)
             log.error("channel misconfigured", channel=name, error=str(error))
+    for name, why in _not_filed(opened, broken).items():
+        opened.pop(name).close()
+        broken[name] = why
+        log.error("channel misconfigured", channel=name, error=why)
     return Channels(opened, broken)
+
+
+def _not_filed(opened: Mapping[str, Channel], broken: Mapping[str, str]) -> dict[str, str]:
+    """Why tickets of a channel cannot be filed where its table wants them to be, by the channel's name.
+
+    A system that is broken itself is none of these: what is to be filed there waits as a dead letter.
+    """
+    wrong = {}
+    for name, channel in opened.items():
+        if channel.filed_in is None or channel.filed_in in broken:
+            continue
+        system = opened.get(channel.filed_in)
+        if system is None:
+            wrong[name] = f"filed_in: there is no channel {channel.filed_in} in channels.toml."
+        elif system.create is None or system.system is None:
+            wrong[name] = f"filed_in: {channel.filed_in} is of the kind {system.kind}, in which no tickets can be made."
+    return wrong
 
 
 def read_tables(path: Path) -> dict[str, object]:

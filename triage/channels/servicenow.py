@@ -17,6 +17,7 @@ from triage.channels.common.calling import Caller
 from triage.channels.common.locking import refuse_changed
 from triage.channels.common.moments import moment
 from triage.channels.common.paths import items_at, parse_json, text_at
+from triage.channels.common.sweeping import Listed, sweep
 from triage.channels.common.system import Channel, Page, Services
 from triage.channels.common.tables import ChannelTable, Environment, FieldTable, Name, PollTable, Secret, Url
 from triage.channels.common.values import Finding, Gone, Look, Message, Received, RemoteTicket, Status, Webhook
@@ -29,13 +30,17 @@ PAGE = 100
 
 
 class ServicenowTable(ChannelTable):
-    """``kind = "servicenow"``: ``fields.….to`` are columns such as assignment_group, category or priority."""
+    """``kind = "servicenow"``: ``fields.….to`` are columns such as assignment_group, category or priority.
+
+    ``public_knowledge`` names the knowledge bases whose articles requesters may see; the others are for agents.
+    """
 
     kind: Literal["servicenow"]
     url: Url
     user: Name
     password: Secret
     table: Name = "incident"
+    public_knowledge: tuple[Name, ...] = ()
     verify: VerifyTable | None = None
     fields: dict[Name, FieldTable] = Field(default={"queue": FieldTable(to="assignment_group")}, min_length=1)
     poll: PollTable = PollTable()
@@ -52,6 +57,7 @@ class ServicenowTable(ChannelTable):
             parse=parse if self.verify else None,
             system=system,
             poll_every_s=self.poll.every_s,
+            articles=system.articles,
             close=system.close,
         )
 
@@ -115,25 +121,58 @@ class ServiceNow:
         return ""
 
     def changed_since(self, cursor: str | None, since: datetime) -> Iterator[Page]:
-        """Records by their last change, asked in minutes ago: a moment is read in the user's time zone."""
-        begin = moment(cursor or "") or since
+        """Records by their last change."""
+        return sweep(cursor, since, self._changed)
+
+    def _changed(self, begin: datetime, page: int) -> tuple[list[Listed], bool]:
+        # Asked in minutes ago, as a moment is read in the user's time zone.
         minutes = int((datetime.now(UTC) - begin).total_seconds() // 60) + 2
-        offset = 0
+        body = self._get(
+            f"/table/{self._table.table}",
+            sysparm_query=f"sys_updated_on>=javascript:gs.minutesAgoStart({minutes})^ORDERBYsys_updated_on",
+            sysparm_fields="sys_id,sys_updated_on",
+            sysparm_limit=str(PAGE),
+            sysparm_offset=str((page - 1) * PAGE),
+        )
+        found = [Listed(text_at(one, "sys_id"), text_at(one, "sys_updated_on")) for one in items_at(body, "result")]
+        return found, len(found) == PAGE
+
+    def articles(self) -> Iterator[Mapping[str, object]]:
+        """The published articles. For requesters are those of ``public_knowledge`` that name no readers of their own.
+
+        Who may read a knowledge base stands in tables that few may see, so nothing is taken for public by itself.
+        """
+        last = ""
         while True:
             body = self._get(
-                f"/table/{self._table.table}",
-                sysparm_query=f"sys_updated_on>=javascript:gs.minutesAgoStart({minutes})^ORDERBYsys_updated_on",
-                sysparm_fields="sys_id,sys_updated_on",
+                "/table/kb_knowledge",
+                sysparm_query=f"workflow_state=published^sys_id>{last}^ORDERBYsys_id",
+                sysparm_fields="sys_id,number,short_description,text,language,sys_updated_on,kb_knowledge_base,"
+                "can_read_user_criteria,cannot_read_user_criteria,roles,valid_to",
+                sysparm_display_value="all",
                 sysparm_limit=str(PAGE),
-                sysparm_offset=str(offset),
             )
             records = items_at(body, "result")
-            if not records:
-                return
-            yield Page(tuple(text_at(one, "sys_id") for one in records), text_at(records[-1], "sys_updated_on"))
+            yield {"articles": [self._article(one) for one in records]}
             if len(records) < PAGE:
                 return
-            offset += PAGE
+            last = text_at(records[-1], "sys_id.value")
+
+    def _article(self, record: object) -> dict[str, str]:
+        base = text_at(record, "kb_knowledge_base.display_value")
+        limits = ("can_read_user_criteria", "cannot_read_user_criteria", "roles")
+        is_public = base in self._table.public_knowledge and not any(text_at(record, f"{one}.value") for one in limits)
+        sys_id = text_at(record, "sys_id.value")
+        return {
+            "id": text_at(record, "number.value") or sys_id,
+            "title": text_at(record, "short_description.value"),
+            "text": text_at(record, "text.value"),
+            "language": text_at(record, "language.value"),
+            "updated": text_at(record, "sys_updated_on.value")[:10],
+            "review_by": text_at(record, "valid_to.value")[:10],
+            "audience": "public" if is_public else "internal",
+            "url": f"{self._table.url}/kb_view.do?sys_kb_id={sys_id}",
+        }
 
     def check(self) -> Iterator[Finding]:
         """Credentials, the table, and the groups that the table names."""

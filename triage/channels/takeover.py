@@ -19,6 +19,8 @@ from triage.channels.common.memory import recall, remember, remember_once
 from triage.channels.common.system import Channel
 from triage.channels.common.tables import source_of
 from triage.channels.common.values import Closed, Message, Opened, RemoteTicket, Said, Status
+from triage.channels.filing import link, ticket_named_in
+from triage.channels.relaying import pass_on, share
 from triage.channels.states import state_of
 from triage.db.engine import insert_unless_there
 from triage.db.tables import RemoteMessageRow, RemoteTicketRow, TicketRow
@@ -85,11 +87,13 @@ def say(session: Session, jobs: JobQueue, channel: Channel, said: Said, mask_sto
         if said.otherwise is None:
             return f"Nobody here knows the ticket {said.remote_id}."
         return open_ticket(session, jobs, channel, said.otherwise, mask_stored)
-    _note_messages(session, row, (said.message,), mask_stored)
+    if _note_messages(session, row, (said.message,), mask_stored):
+        share(session, row)
+        pass_on(session, jobs, row.ticket_id, by=row.channel)
     return f"A message on ticket {row.ticket_id} was noted."
 
 
-def close(session: Session, channel: Channel, closed: Closed, mask_stored: bool) -> str:
+def close(session: Session, jobs: JobQueue, channel: Channel, closed: Closed, mask_stored: bool) -> str:
     """Note that a ticket is solved, by whom and with which words."""
     row = find_remote(session, channel.name, closed.remote_id)
     if row is None:
@@ -99,12 +103,18 @@ def close(session: Session, channel: Channel, closed: Closed, mask_stored: bool)
         last = Message(f"closed:{closed.remote_id}", closed.by, closed.text, public=True, by_agent=None)
         _note_messages(session, row, (last,), mask_stored)
     _set_status(row, Status.SOLVED)
+    share(session, row)
+    pass_on(session, jobs, row.ticket_id, by=row.channel)
     return f"Ticket {row.ticket_id} is solved."
 
 
 def take_over(session: Session, jobs: JobQueue, channel: Channel, remote: RemoteTicket, mask_stored: bool) -> str:
     """Bring our ticket up to how it stands there; an unknown one that is new becomes a ticket."""
     row = find_remote(session, channel.name, remote.remote_id)
+    if row is None and (filed := ticket_named_in(session, channel.name, remote.body)):
+        # It was made by us a moment ago, and this tells of it before its maker has written that down.
+        link(session, channel.name, remote.remote_id, filed)
+        row = find_remote(session, channel.name, remote.remote_id)
     if row is None:
         if why := _why_not_new(session, channel, remote):
             return why
@@ -112,11 +122,15 @@ def take_over(session: Session, jobs: JobQueue, channel: Channel, remote: Remote
         row = find_remote(session, channel.name, remote.remote_id)
         assert row is not None
     corrected = _correct(session, row, remote)
-    _note_messages(session, row, remote.messages, mask_stored)
+    is_news = _note_messages(session, row, remote.messages, mask_stored)
     row.touched_by = row.touched_by or remote.touched_by
     row.url = remote.url or row.url
     if row.status != remote.status.value:
         _set_status(row, remote.status)
+        is_news = True
+    share(session, row)
+    if is_news:
+        pass_on(session, jobs, row.ticket_id, by=row.channel)
     if remote.merged_into:
         _merge(session, row, channel.name, remote.merged_into)
     says = f"Ticket {row.ticket_id} is up to date."
@@ -211,13 +225,14 @@ def _is_ours(ticket: TicketRow, field: str, value: str) -> bool:
     return any(d.field == field and d.value == value and d.outcome == Outcome.APPLY.value for d in decisions)
 
 
-def _note_messages(session: Session, row: RemoteTicketRow, messages: tuple[Message, ...], mask_stored: bool) -> None:
+def _note_messages(session: Session, row: RemoteTicketRow, messages: tuple[Message, ...], mask_stored: bool) -> bool:
+    """Store the messages that are new; whether there is one that somebody else should hear of."""
     ticket = session.get_one(TicketRow, row.ticket_id) if mask_stored else None
     names = names_of(ticket.requester, ticket.features) if ticket else ()
     count = select(func.count()).where(
         RemoteMessageRow.channel == row.channel, RemoteMessageRow.remote_id == row.remote_id
     )
-    ordinal = session.scalar(count) or 0
+    ordinal, is_news = session.scalar(count) or 0, False
     for message in messages:
         text = message.text.replace("\0", "\N{REPLACEMENT CHARACTER}")
         values = {
@@ -235,9 +250,11 @@ def _note_messages(session: Session, row: RemoteTicketRow, messages: tuple[Messa
         inserted = insert_unless_there(session, RemoteMessageRow, values).returning(RemoteMessageRow.message_id)
         if session.scalar(inserted) is not None:
             ordinal += 1
+            is_news = is_news or (message.public and not message.is_ours)
         if message.by_agent and not message.is_ours:
             row.touched_by = row.touched_by or message.author or "an agent"
     row.updated_at = datetime.now(UTC)
+    return is_news
 
 
 def _set_status(row: RemoteTicketRow, status: Status) -> None:

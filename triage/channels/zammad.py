@@ -16,10 +16,22 @@ from triage.channels.common.calling import Caller
 from triage.channels.common.locking import refuse_changed
 from triage.channels.common.moments import moment
 from triage.channels.common.paths import parse_json, text_at, value_at
+from triage.channels.common.sweeping import Listed, sweep
 from triage.channels.common.system import Channel, Page, Services
 from triage.channels.common.tables import ChannelTable, Environment, FieldTable, Name, PollTable, Secret, Url
 from triage.channels.common.text import plain_text
-from triage.channels.common.values import Finding, Gone, Look, Message, Received, RemoteTicket, Status, Webhook
+from triage.channels.common.values import (
+    DeliveryFailed,
+    Draft,
+    Finding,
+    Gone,
+    Look,
+    Message,
+    Received,
+    RemoteTicket,
+    Status,
+    Webhook,
+)
 from triage.channels.common.verify import HmacTable, Secrets, open_verifier
 from triage.errors import BadInput
 
@@ -28,12 +40,16 @@ PAGE = 100
 
 
 class ZammadTable(ChannelTable):
-    """``kind = "zammad"``: ``fields.….to`` are attributes of a ticket, such as group, priority or an own object."""
+    """``kind = "zammad"``: ``fields.….to`` are attributes of a ticket, such as group, priority or an own object.
+
+    ``new_in`` is the group of tickets that are filed here from a chat, where no group was decided.
+    """
 
     kind: Literal["zammad"]
     url: Url
     token: Secret
     hook_secrets: Secrets | None = None
+    new_in: Name | None = None
     fields: dict[Name, FieldTable] = Field(default={"queue": FieldTable(to="group")}, min_length=1)
     poll: PollTable = PollTable()
 
@@ -55,6 +71,8 @@ class ZammadTable(ChannelTable):
             parse=parse if verifier else None,
             system=system,
             poll_every_s=self.poll.every_s,
+            create=system.create,
+            articles=system.articles,
             close=system.close,
         )
 
@@ -109,6 +127,20 @@ class Zammad:
             url=f"{self._table.url}/#ticket/zoom/{remote_id}",
         )
 
+    def create(self, draft: Draft) -> str:
+        """Make a ticket (https://docs.zammad.org/en/latest/api/ticket/index.html#create); its customer, if new, too."""
+        wanted: dict[str, object] = {"group": self._table.new_in} if self._table.new_in else {}
+        decided = {name: field for name, field in self._table.fields.items() if name in draft.fields}
+        wanted |= {field.to: field.theirs(draft.fields[name]) for name, field in decided.items()}
+        if "group" not in wanted:
+            raise DeliveryFailed("No group was decided, and the table has no new_in.", retryable=False)
+        wanted |= {
+            "title": draft.subject,
+            "customer_id": f"guess:{draft.requester or self._myself()[1]}",
+            "article": {"body": draft.body, "content_type": "text/plain", "type": "note", "internal": False},
+        }
+        return text_at(self._caller.send_json("POST", "/tickets", wanted).json(), "id")
+
     def set_fields(self, ticket: RemoteTicket, values: Mapping[str, str]) -> None:
         """Set fields by their names, unless the ticket was changed since it was read."""
         known = {name: field for name, field in self._table.fields.items() if name in values}
@@ -131,25 +163,35 @@ class Zammad:
 
     def changed_since(self, cursor: str | None, since: datetime) -> Iterator[Page]:
         """Tickets by their last change (https://docs.zammad.org/en/latest/api/ticket/index.html#search)."""
-        begin = moment(cursor or "") or since
-        page = 1
-        while True:
-            body = self._get(
-                "/tickets/search",
-                query=f"updated_at:[{begin.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} TO *]",
-                sort_by="updated_at",
-                order_by="asc",
-                per_page=str(PAGE),
-                page=str(page),
-                expand="true",
-            )
-            found = body if isinstance(body, list) else []
-            if not found:
-                return
-            yield Page(tuple(text_at(one, "id") for one in found), text_at(found[-1], "updated_at"))
-            if len(found) < PAGE:
-                return
-            page += 1
+        return sweep(cursor, since, self._changed)
+
+    def _changed(self, begin: datetime, page: int) -> tuple[list[Listed], bool]:
+        body = self._get(
+            "/tickets/search",
+            query=f"updated_at:[{begin.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} TO *]",
+            sort_by="updated_at",
+            order_by="asc",
+            per_page=str(PAGE),
+            page=str(page),
+            expand="true",
+        )
+        tickets = body if isinstance(body, list) else []
+        found = [Listed(text_at(one, "id"), text_at(one, "updated_at")) for one in tickets]
+        return found, len(found) == PAGE
+
+    def articles(self) -> Iterator[Mapping[str, object]]:
+        """The knowledge base in Zammad's own tables: first all but the texts, then these.
+
+        https://docs.zammad.org/en/latest/api/knowledgebase.html
+        """
+        tables = self._caller.send_json("POST", "/knowledge_bases/init", {}).json()
+        yield _lists(tables)
+        translations = value_at(tables, "KnowledgeBaseAnswerTranslation")
+        found = translations.values() if isinstance(translations, dict) else ()
+        ids = sorted({int(number) for one in found if (number := text_at(one, "content_id")).isdigit()})
+        for start in range(0, len(ids), PAGE):
+            wanted = {"answer_translation_content_ids": ids[start : start + PAGE]}
+            yield _lists(self._caller.send_json("POST", "/knowledge_bases/init", wanted).json())
 
     def check(self) -> Iterator[Finding]:
         """Credentials, and the names in the table."""
@@ -188,3 +230,9 @@ class Zammad:
             me = self._get("/users/me")
             self._me = (text_at(me, "login"), text_at(me, "email"))
         return self._me
+
+
+def _lists(tables: object) -> dict[str, object]:
+    """Tables by name with their records by id, as lists of records."""
+    found = tables if isinstance(tables, dict) else {}
+    return {name: list(records.values()) for name, records in found.items() if isinstance(records, dict)}

@@ -21,6 +21,7 @@ from triage.channels.common.system import Channel, Page, Services
 from triage.channels.common.tables import ChannelTable, Environment, FieldTable, Name, PollTable, Secret, Url
 from triage.channels.common.values import (
     DeliveryFailed,
+    Draft,
     Finding,
     Gone,
     Look,
@@ -81,6 +82,7 @@ class ZendeskTable(ChannelTable):
             parse=parse if verifier else None,
             system=system,
             poll_every_s=self.poll.every_s,
+            create=system.create,
             articles=system.articles,
             close=system.close,
         )
@@ -138,25 +140,21 @@ class Zendesk:
             url=f"{self._table.url}/agent/tickets/{remote_id}",
         )
 
+    def create(self, draft: Draft) -> str:
+        """Make a ticket (https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/#create-ticket)."""
+        wanted, tags = self._written(draft.fields)
+        wanted |= {"subject": draft.subject, "comment": {"body": draft.body}, "tags": tags}
+        if draft.requester:
+            wanted["requester"] = {"email": draft.requester, "name": draft.requester.partition("@")[0]}
+        return text_at(self._caller.send_json("POST", "/tickets.json", {"ticket": wanted}).json(), "ticket.id")
+
     def set_fields(self, ticket: RemoteTicket, values: Mapping[str, str]) -> None:
         """Set fields unless the ticket was changed since it was read; Zendesk answers 409 then."""
-        wanted: dict[str, object] = {}
-        custom: list[dict[str, object]] = []
         for name, value in values.items():
             field = self._table.fields.get(name)
-            if field is None:
-                continue
-            theirs = field.theirs(value)
-            if named := CUSTOM.fullmatch(field.to):
-                custom.append({"id": int(named.group(1)), "value": theirs})
-            elif prefix := TAG.fullmatch(field.to):
-                self._retag(ticket.remote_id, prefix.group(1), theirs)
-            elif field.to == "group":
-                wanted["group_id"] = int(self._group_id(theirs))
-            else:
-                wanted[field.to] = theirs
-        if custom:
-            wanted["custom_fields"] = custom
+            if field and (prefix := TAG.fullmatch(field.to)):
+                self._retag(ticket.remote_id, prefix.group(1), field.theirs(value))
+        wanted, _ = self._written(values)
         if wanted:
             self._update(ticket, wanted)
 
@@ -165,6 +163,26 @@ class Zendesk:
         answer = self._put(ticket.remote_id, {"comment": {"body": text, "public": public}})
         events = items_at(answer, "audit.events")
         return next((text_at(one, "id") for one in events if text_at(one, "type") == "Comment"), "")
+
+    def _written(self, values: Mapping[str, str]) -> tuple[dict[str, object], list[str]]:
+        """Values of ours as Zendesk takes them, and those that are tags."""
+        wanted: dict[str, object] = {}
+        custom: list[dict[str, object]] = []
+        tags: list[str] = []
+        for name, value in values.items():
+            field = self._table.fields.get(name)
+            if field is None:
+                continue
+            theirs = field.theirs(value)
+            if named := CUSTOM.fullmatch(field.to):
+                custom.append({"id": int(named.group(1)), "value": theirs})
+            elif prefix := TAG.fullmatch(field.to):
+                tags.append(f"{prefix.group(1)}{theirs}")
+            elif field.to == "group":
+                wanted["group_id"] = int(self._group_id(theirs))
+            else:
+                wanted[field.to] = theirs
+        return wanted | ({"custom_fields": custom} if custom else {}), tags
 
     def changed_since(self, cursor: str | None, since: datetime) -> Iterator[Page]:
         """The incremental export of tickets, whose cursor it is; changes of the last minute come a minute later."""

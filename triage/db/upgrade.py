@@ -6,17 +6,16 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from dbos import DBOS
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DatabaseError
 
 from triage.db.engine import open_engine
 from triage.errors import DatabaseOutdated, Misconfigured
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number does, as long as it is ours: two upgrades of one Postgres at once take turns on it.
@@ -29,13 +28,15 @@ def upgrade_database(url: str) -> str:
     Returns the revision now in force. Two at once take turns. Raises ``DatabaseOutdated`` where the database
     comes from a newer version, ``Misconfigured`` where it cannot be reached.
     """
+    # Every command asks for the revision; few upgrade, and these are slow to load.
+    from alembic import command
+    from dbos import DBOS
+
     engine = open_engine(url)
     try:
         with _one_process(engine), _reachable(url), engine.connect() as connection, _alone(connection):
             _refuse_newer(connection)
-            config = _config()
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(migrations(connection), "head")
             connection.commit()
         DBOS.migrate(url)  # takes a lock of its own, and makes indexes concurrently, so after our transaction
         return _head()
@@ -46,31 +47,42 @@ def upgrade_database(url: str) -> str:
 def check_database(engine: Engine) -> None:
     """Raise ``DatabaseOutdated`` unless the tables are exactly those of this version."""
     with _reachable(engine.url.render_as_string(hide_password=True)), engine.connect() as connection:
-        revision = MigrationContext.configure(connection).get_current_revision()
-        _refuse_newer(connection)
+        revision = _refuse_newer(connection)
     if revision != _head():
         found = f"is at revision {revision}" if revision else "has no tables of triage yet"
         raise DatabaseOutdated(f"The database {found}, this version needs {_head()}. Run: triage db upgrade")
 
 
-def _config() -> Config:
+def migrations(connection: Connection) -> Config:
+    """What Alembic is to know: where our migrations are, and the connection that they use."""
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
     return config
 
 
 def _head() -> str:
-    return str(ScriptDirectory.from_config(_config()).get_current_head())
+    return _revisions()[-1]
 
 
-def _refuse_newer(connection: Connection) -> None:
-    revision = MigrationContext.configure(connection).get_current_revision()
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if revision is not None and revision not in known:
+def _revisions() -> list[str]:
+    """All that this version knows, in their order: the numbers that the files of the migrations begin with."""
+    return sorted(path.name[:4] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
+def _refuse_newer(connection: Connection) -> str | None:
+    """The revision in force, None where there is none; raises ``DatabaseOutdated`` for one of a later version."""
+    revision = None
+    if inspect(connection).has_table("alembic_version"):
+        revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    if revision is not None and revision not in _revisions():
         raise DatabaseOutdated(
             f"The database is at revision {revision}, which this version of triage does not know: "
             "a newer version made it. Install that version again, or set TRIAGE_HOME or TRIAGE_DATABASE_URL to another."
         )
+    return None if revision is None else str(revision)
 
 
 @contextmanager

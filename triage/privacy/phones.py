@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from triage.privacy.words import in_hex_dump, words_before, words_of
+from triage.privacy.words import hex_groups_around, in_hex_dump, words_before, words_of
 
 _LONGEST = 15  # digits, ITU-T E.164
 _SHORTEST = 7
@@ -92,7 +92,8 @@ def _is_phone(match: re.Match[str], text: str) -> bool:
     if _GROUP_BEFORE.search(text, max(0, match.start() - 12), match.start()):
         return False  # only the end of a longer row of digits
     is_thing = thing in _THINGS or text[match.start() - 1 : match.start()] == "#"
-    return 9 <= _count(match[0]) <= _LONGEST and not is_thing and not in_hex_dump(text, *match.span())
+    amid_groups = len(hex_groups_around(text, *match.span())) == 2
+    return 9 <= _count(match[0]) <= _LONGEST and not (is_thing or amid_groups or in_hex_dump(text, *match.span()))
 
 
 def _shortened(start: int, end: int, text: str) -> tuple[int, int]:

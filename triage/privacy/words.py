@@ -7,8 +7,8 @@ import re
 from triage.privacy.folding import FOUND
 
 _CONTEXT = 48  # characters before a number that are looked at
-_HEX_BEFORE = re.compile(r"(?<!\w)(?:[0-9a-f]{4,8} ){1,3}$", re.IGNORECASE)
-_HEX_AFTER = re.compile(r"(?: [0-9a-f]{4}(?!\w)){1,3}", re.IGNORECASE)
+_HEX_BEFORE = re.compile(r"(?<!\w)(?:[0-9a-f]{4,8} ){1,6}$", re.IGNORECASE)
+_HEX_AFTER = re.compile(r"(?: [0-9a-f]{4}(?!\w)){1,6}", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_][\w.]*")
 
 
@@ -30,10 +30,14 @@ def words_before(text: str, place: int) -> list[str]:
 
 def in_hex_dump(text: str, start: int, end: int) -> bool:
     """Whether the groups of digits stand among groups of hex digits, as in "0d06 0601 0180 67a4"."""
-    before = _HEX_BEFORE.search(text[max(0, start - 20) : start])
-    after = _HEX_AFTER.match(text[end : end + 20])
-    around = [found[0] for found in (before, after) if found and re.search("[0-9]", found[0])]
-    return len(around) == 2 or any(re.search("[a-f]", hexes, re.IGNORECASE) for hexes in around)
+    return any(re.search("[a-f]", group, re.IGNORECASE) for group in hex_groups_around(text, start, end))
+
+
+def hex_groups_around(text: str, start: int, end: int) -> list[str]:
+    """The groups of hex digits right before and right after, where there are any."""
+    before = _HEX_BEFORE.search(text[max(0, start - 40) : start])
+    after = _HEX_AFTER.match(text[end : end + 40])
+    return [found[0] for found in (before, after) if found and re.search("[0-9]", found[0])]
 
 
 # Features of a ticket that hold the requester's own name.

@@ -17,7 +17,7 @@ from tests.unit.kb.doubles import WordEncoder
 from triage.channels import inbox, outbox
 from triage.channels.common.system import Channel, Page
 from triage.channels.common.tables import PolicyTable, SendingTable
-from triage.channels.common.values import DeliveryFailed, Finding, Gone, Message, Received, RemoteTicket
+from triage.channels.common.values import DeliveryFailed, Draft, Finding, Gone, Message, Received, RemoteTicket
 from triage.channels.registry import Channels
 from triage.db.tables import DeliveryRow, ReceivedRow, RemoteTicketRow, TicketRow
 from triage.desk import Desk
@@ -74,6 +74,16 @@ class MemorySystem:
             raise DeliveryFailed("It did not answer in time.", faulty=True)
         return ours.message_id
 
+    def create(self, draft: Draft) -> str:
+        self._fail("create")
+        remote_id = str(100 + len(self.tickets))
+        self.open(remote_id, draft.subject, draft.body, requester=draft.requester, fields={"queue": "general"})
+        self.change(remote_id, fields={**self.tickets[remote_id].fields, **draft.fields}, opened_by_us=True)
+        if self.loses_next_reply:
+            self.loses_next_reply = False
+            raise DeliveryFailed("It did not answer in time.", faulty=True)
+        return remote_id
+
     def changed_since(self, cursor: str | None, since: datetime) -> Iterator[Page]:
         self._fail("poll")
         yield Page(tuple(self.tickets), str(len(self.tickets)))
@@ -103,9 +113,9 @@ class Office:
     def with_policy(self, **policy: object) -> None:
         self.channel = replace(self.channel, policy=PolicyTable(**policy))  # type: ignore[arg-type]
 
-    def take(self, *happenings: object, key: str = "k1", event: str = "changed") -> bool:
+    def take(self, *happenings: object, key: str = "k1", event: str = "changed", channel: str = "") -> bool:
         received = Received(key, event, happenings)  # type: ignore[arg-type]
-        return inbox.take(self.sessions, self.jobs, self.channel.name, received)
+        return inbox.take(self.sessions, self.jobs, channel or self.channel.name, received)
 
     def work(self, *, most: int = 50) -> None:
         opened = {self.channel.name: self.channel, **self.others}
@@ -117,11 +127,18 @@ class Office:
                 case "triage":
                     process(self.sessions, self.desk, row_id, number, outlets)
                 case "received":
-                    inbox.work_on(self.sessions, self.jobs, self.channel, row_id, number)
+                    with self.sessions() as session:
+                        name = session.get_one(ReceivedRow, row_id).channel
+                    inbox.work_on(self.sessions, self.jobs, opened[name], row_id, number)
                 case _:
                     with self.sessions() as session:
                         name = session.get_one(DeliveryRow, row_id).channel
                     outbox.send(self.sessions, self.jobs, opened[name], row_id, number, outlets)
+
+    def deliveries(self, event: str) -> list[DeliveryRow]:
+        with self.sessions() as session:
+            query = select(DeliveryRow).where(DeliveryRow.event == event).order_by(DeliveryRow.id)
+            return list(session.scalars(query))
 
     def delivery(self) -> DeliveryRow:
         with self.sessions() as session:

@@ -4,13 +4,14 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from triage.db.engine import open_engine
 from triage.db.tables import Table
-from triage.db.upgrade import _config, check_database, upgrade_database
+from triage.db.upgrade import check_database, migrations, upgrade_database
 from triage.errors import DatabaseOutdated, Misconfigured
 from triage.tickets import store
 
@@ -26,6 +27,13 @@ def test_migrations_make_exactly_the_tables_that_the_code_declares(engine: Engin
             },
         )
         assert compare_metadata(context, Table.metadata) == []
+
+
+def test_the_newest_migration_is_the_one_that_alembic_takes_for_the_head(engine: Engine) -> None:
+    with engine.connect() as connection:
+        script = ScriptDirectory.from_config(migrations(connection))
+        assert MigrationContext.configure(connection).get_current_revision() == script.get_current_head()
+    check_database(engine)
 
 
 def test_empty_database_is_refused_with_the_command_that_helps(empty_database_url: str) -> None:
@@ -73,9 +81,7 @@ def test_unusable_url_is_explained(url: str) -> None:
 def test_tickets_of_the_first_version_are_kept_and_can_be_linked(empty_database_url: str) -> None:
     engine = open_engine(empty_database_url)
     with engine.begin() as connection:
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        command.upgrade(migrations(connection), "0001")
     with engine.begin() as connection:
         connection.execute(
             text(

@@ -32,6 +32,7 @@ class SlackServer:
     tired: dict[str, int] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     messages: list[Json] = field(default_factory=list)
+    socket_url: str = ""
     scopes: str | None = None  # what the token was granted, which Slack tells in a header of each answer
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -66,6 +67,7 @@ class SlackServer:
             "conversations.history": {"messages": []},
             "chat.getPermalink": {"permalink": f"https://slack.example/{given.get('message_ts')}"},
             "usergroups.users.list": {"users": ["U2"] if given.get("usergroup") == "S0DESK" else []},
+            "apps.connections.open": {"url": self.socket_url},
             "conversations.open": {"channel": {"id": "D1"}},
         }
         return answers.get(method, {"ts": "1.1", "channel": given.get("channel", "")})

@@ -39,6 +39,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_X
         ("020 7946 0958", "[phone]"),
         (f"paid with {CARD} 12/26", "paid with [card] 12/26"),
         ("5555-5555-5555-4444", "[card]"),
+        (f"0000 {CARD} 0000", "0000 [card] 0000"),
         ("378282246310005", "[card]"),
         (f"IBAN {IBAN} and", "IBAN [iban] and"),
         ("gb82west12345698765432", "[iban]"),

@@ -15,9 +15,11 @@ import httpx
 
 from triage import __version__
 from triage.channels.common.values import DeliveryFailed, Gone
+from triage.privacy import mask
 
 # No answer that we read is longer; an error page that is longer says nothing more.
 MOST_BYTES = 2_000_000
+MOST_WORDS = 300
 # A system may ask to be left alone for so long; more is taken for a mistake.
 MOST_WAIT_S = 6 * 3600.0
 # The request itself is wrong, so the same again will fail again.
@@ -86,7 +88,7 @@ class Caller:
         if response.status_code in GONE:
             raise Gone(f"It answered {response.status_code} {_phrase(response.status_code)}.")
         if not response.is_success:
-            raise failure(response.status_code, response.headers, datetime.now(UTC))
+            raise failure(response.status_code, response.headers, datetime.now(UTC), body)
         return Reply(response.status_code, body, response.headers.get("etag"))
 
     def send_json(self, method: str, path: str, value: object, *, headers: Mapping[str, str] | None = None) -> Reply:
@@ -113,9 +115,11 @@ class Caller:
         return DeliveryFailed(f"It did not answer within {self._timeout_s:g} s.", faulty=True)
 
 
-def failure(status: int, headers: Mapping[str, str], now: datetime) -> DeliveryFailed:
-    """What an answer that is not 2xx means for the delivery and for its channel."""
-    said = f"It answered {status} {_phrase(status)}".rstrip() + "."
+def failure(status: int, headers: Mapping[str, str], now: datetime, body: bytes = b"") -> DeliveryFailed:
+    """What an answer that is not 2xx means for the delivery and for its channel, with what it said of a 4xx."""
+    said = f"It answered {status} {_phrase(status)}".rstrip()
+    words = _words(body) if status < HTTPStatus.INTERNAL_SERVER_ERROR else ""
+    said += f": {words}" if words else "."
     if status in HOPELESS:
         return DeliveryFailed(said, retryable=False)
     wait_s = retry_after_s(headers.get("retry-after", ""), now)
@@ -150,6 +154,15 @@ def reset_s(value: str, now: datetime) -> float | None:
     if not re.fullmatch(r"[0-9]{10}", value.strip()):
         return None
     return min(max(float(value) - now.timestamp(), 0.0), MOST_WAIT_S)
+
+
+def _words(body: bytes) -> str:
+    """The beginning of what was said, on one line and without what is personal; of a page for people nothing."""
+    text = " ".join(body[:4_000].decode("utf-8", "replace").split())
+    if text.startswith("<"):
+        return ""
+    words = mask(text)
+    return words if len(words) <= MOST_WORDS else f"{words[:MOST_WORDS]}…"
 
 
 def _phrase(status: int) -> str:

@@ -11,7 +11,7 @@ from typing import Protocol
 from sqlalchemy.orm import Session, sessionmaker
 
 from triage.channels.common.tables import PolicyTable, SendingTable
-from triage.channels.common.values import Finding, Opened, Outgoing, Received, RemoteTicket, Webhook
+from triage.channels.common.values import Draft, Finding, News, Opened, Outgoing, Received, RemoteTicket, Webhook
 from triage.channels.common.verify import Verifier
 from triage.desk import Desk
 from triage.intake import JobQueue
@@ -110,6 +110,8 @@ class Channel:
     Out: ``system`` for one with tickets of its own, else ``send``, which returns what happened in words.
     ``articles`` gives its help centre in parts, each in the shape of that system's export.
     ``subscribed`` are the events that are sent of every ticket, whatever its source.
+    ``filed_in`` names the system in which its tickets are filed too: that one must have ``create``, which returns the
+    new ticket's id, and this one ``relay``, which says in the ticket's place what is news there.
     """
 
     name: str
@@ -128,6 +130,9 @@ class Channel:
     check: Callable[[], Iterator[Finding]] | None = None
     articles: Callable[[], Iterator[Mapping[str, object]]] | None = None
     subscribed: frozenset[str] = frozenset()
+    create: Callable[[Draft], str] | None = None
+    filed_in: str | None = None
+    relay: Callable[[Outgoing, News], None] | None = None
     close: Callable[[], None] = lambda: None
 
     @property

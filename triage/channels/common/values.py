@@ -163,6 +163,8 @@ class Event(StrEnum):
     """What a delivery is about."""
 
     RESULT = "result"  # to the channel that the ticket came from
+    FILED = "ticket.filed"  # to the system that the tickets of another channel are filed in
+    RELAYED = "thread.relayed"  # to one of the two, what was said in the other
     DECISION_MADE = "decision.made"  # the others to those who subscribed
     ANSWER_GIVEN = "answer.given"
     DELIVERY_FAILED = "delivery.failed"
@@ -222,6 +224,7 @@ class Outgoing:
     is_repeat: bool = False
     bot_actions: int = 0
     human_touched: bool = False
+    body: str = ""
     text: str = ""
     is_open: bool = True
 
@@ -229,6 +232,33 @@ class Outgoing:
     def marker(self) -> str:
         """Unique to the delivery, short enough to stand in a footer."""
         return f"triage:{self.delivery_id[-12:]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A ticket that is to be made in a system; ``fields`` under our names with our values.
+
+    ``requester`` is a mail address, or empty where none is known. The body ends with a marker of ours.
+    """
+
+    subject: str
+    body: str
+    requester: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What one place is told of the other: a message of ``author``, or else how the ticket stands there now.
+
+    ``via`` is the name of the channel that it comes from; ``marker`` is unique to it.
+    """
+
+    via: str
+    marker: str
+    author: str = ""
+    text: str = ""
+    status: Status | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from triage.channels.common.values import GivenAnswer, Outgoing
+from triage.channels.common.values import GivenAnswer, News, Outgoing, Status
 from triage.tickets.model import Decision, Outcome
 
 # Of each language: what stands before the words of the knowledge base, before the links, and at the end.
@@ -52,6 +52,15 @@ def note(outgoing: Outgoing, *, applied: Sequence[str], replied: bool, dry_run: 
     text = "\n\n".join(parts)
     cut = text if len(text) <= LONGEST_NOTE else text[: LONGEST_NOTE - 1].rstrip() + "…"
     return f"{cut}\n\n{_signed(outgoing)}"
+
+
+def relayed(news: News) -> str:
+    """The internal note of what was said, or became of the ticket, where the requester asked."""
+    if news.status is not None:
+        said = f"In {news.via} this is {'open again' if news.status is Status.OPEN else 'solved now'}."
+    else:
+        said = f"{news.author} wrote in {news.via}:\n\n{news.text[:LONGEST_NOTE]}"
+    return f"{said}\n\n[{news.marker}]"
 
 
 def summary(applied: Sequence[str], noted: bool, replied: bool) -> str:

@@ -7,12 +7,13 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 from triage.channels.common.calling import Caller
 from triage.channels.common.moments import moment
-from triage.channels.common.paths import items_at, parse_json, text_at, value_at
+from triage.channels.common.paths import items_at, text_at, value_at
+from triage.channels.common.sweeping import Listed, sweep
 from triage.channels.common.system import Page
 from triage.channels.common.tables import FieldTable
 from triage.channels.common.values import DeliveryFailed, Finding, Gone, Message, RemoteTicket, Status
@@ -27,7 +28,6 @@ STAFF = ("OWNER", "MEMBER", "COLLABORATOR")
 # https://docs.github.com/en/rest/using-the-rest-api/issue-event-types: what a person does who works on an issue.
 WORK = ("labeled", "unlabeled", "assigned", "unassigned", "milestoned", "renamed", "closed", "reopened", "locked")
 # updated_at counts whole seconds, and GitHub's clock may be another than ours.
-OVERLAP, SECOND = timedelta(seconds=60), timedelta(seconds=1)
 MENTION = re.compile(r"(?<![\w`])@(?=[A-Za-z0-9])")
 
 
@@ -118,28 +118,8 @@ class Issues:
         return text_at(answer.json(), "id")
 
     def changed_since(self, cursor: str | None, since: datetime) -> Iterator[Page]:
-        """Issues by ``updated_at``, the longest unchanged first; pull requests are left out.
-
-        The cursor holds that moment of the last one, and which issues of the minute before it were named already.
-        """
-        state = parse_json(cursor.encode()) if cursor else {}
-        at = moment(text_at(state, "at")) or since
-        known = value_at(state, "named")
-        named: Mapping[str, object] = known if isinstance(known, dict) else {}
-        begin, number = at - OVERLAP, 1
-        while True:
-            found = self._list(begin, number)
-            new = [one for one in found if named.get(text_at(one, "number")) != text_at(one, "updated_at")]
-            last = moment(text_at(found[-1], "updated_at")) if found else None
-            if found and last:
-                at = max(at, last)
-                wanted = tuple(text_at(one, "number") for one in new if self._is_ticket(one))
-                yield Page(wanted, _cursor(at, found))
-            if len(found) < PAGE or last is None:
-                return
-            # Issues move to the end when they change, so pages by number would skip some: begin anew where it ended.
-            anew = last.replace(microsecond=0) - SECOND
-            begin, number = (anew, 1) if anew > begin else (begin, number + 1)
+        """Issues by ``updated_at``; pull requests are left out."""
+        return sweep(cursor, since, self._changed)
 
     def check(self) -> Iterator[Finding]:
         """The account, what it may do in the repository, and whether the labels and assignees are there."""
@@ -200,17 +180,19 @@ class Issues:
             raise Gone(f"{self._repository}#{remote_id} is a pull request.")
         return issue
 
-    def _list(self, begin: datetime, number: int) -> list[object]:
+    def _changed(self, begin: datetime, page: int) -> tuple[list[Listed], bool]:
         query = {
             "state": "all",
             "sort": "updated",
             "direction": "asc",
             "since": begin.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "per_page": str(PAGE),
-            "page": str(number),
+            "page": str(page),
         }
-        found = self._caller.call("GET", self._path(""), query=query).json()
-        return found if isinstance(found, list) else []
+        body = self._caller.call("GET", self._path(""), query=query).json()
+        issues = body if isinstance(body, list) else []
+        found = [Listed(text_at(one, "number"), text_at(one, "updated_at"), self._is_ticket(one)) for one in issues]
+        return found, len(found) == PAGE
 
     def _pages(self, path: str) -> Iterator[object]:
         for number in range(1, MOST_PAGES + 1):
@@ -303,14 +285,3 @@ def _digest(issue: object) -> str:
     logins = sorted(text_at(one, "login") for one in items_at(issue, "assignees"))
     stands = [*parts, sorted(label_names(items_at(issue, "labels"))), logins]
     return hashlib.sha256(json.dumps(stands, sort_keys=True).encode()).hexdigest()
-
-
-def _cursor(at: datetime, found: list[object]) -> str:
-    """Where to go on: an issue that has just changed may change again within its second, so it is named once more."""
-    settled = datetime.now(UTC) - OVERLAP
-    named = {}
-    for one in found:
-        changed = moment(text_at(one, "updated_at"))
-        if changed and at - OVERLAP <= changed < settled:
-            named[text_at(one, "number")] = text_at(one, "updated_at")
-    return json.dumps({"at": at.isoformat(), "named": named})

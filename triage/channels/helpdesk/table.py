@@ -19,7 +19,8 @@ Number = Annotated[int, Field(ge=1)]
 class HelpdeskTable(ChannelTable):
     """``kind = "helpdesk"``. ``bot`` is the number of the bot's user, by which its own follow-ups are known.
 
-    ``url`` is where its pages begin, ``/api/`` stands below it; ``open_statuses`` are those of tickets to work on.
+    ``url`` is where its pages begin, ``/api/`` stands below it; ``open_statuses`` are those of tickets to work on;
+    ``new_in`` is the number of the queue of tickets that are filed here from a chat, where no queue was decided.
     """
 
     kind: Literal["helpdesk"]
@@ -30,6 +31,7 @@ class HelpdeskTable(ChannelTable):
     token: Secret | None = None
     hook_secrets: Secrets | None = None
     fields: Annotated[dict[Name, FieldTable], Field(min_length=1)]
+    new_in: Number | None = None
     open_statuses: Annotated[tuple[Number, ...], Field(min_length=1)] = (1, 2)
     poll: PollTable = PollTable()
 
@@ -59,7 +61,7 @@ class HelpdeskTable(ChannelTable):
             most_bytes=MOST_BYTES,
         )
         has_hook = self.hook_secrets is not None
-        system = Helpdesk(Site(self.url, self.bot, self.fields, self.open_statuses, has_hook), caller)
+        system = Helpdesk(Site(self.url, self.bot, self.fields, self.open_statuses, has_hook, self.new_in), caller)
         verifier = None
         if self.hook_secrets:
             verifier = open_verifier(PathTable(scheme="path", secrets=self.hook_secrets), environment)
@@ -72,5 +74,6 @@ class HelpdeskTable(ChannelTable):
             parse=parse if verifier else None,
             system=system,
             poll_every_s=self.poll.every_s,
+            create=system.create,
             close=system.close,
         )

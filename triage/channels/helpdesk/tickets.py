@@ -18,7 +18,7 @@ from triage.channels.common.moments import moment
 from triage.channels.common.paths import items_at, parse_json, text_at, value_at
 from triage.channels.common.system import Page
 from triage.channels.common.tables import FieldTable
-from triage.channels.common.values import DeliveryFailed, Finding, Gone, Message, RemoteTicket, Status
+from triage.channels.common.values import DeliveryFailed, Draft, Finding, Gone, Message, RemoteTicket, Status
 from triage.channels.helpdesk.bodies import (
     digest_of,
     is_number,
@@ -29,6 +29,7 @@ from triage.channels.helpdesk.bodies import (
 )
 
 NUMBERED = ("queue", "priority", "assigned_to")
+NORMAL = 3  # of helpdesk's five priorities, one of which it wants
 CUSTOM = re.compile(r"custom_[A-Za-z0-9_-]+")
 # A page holds all that was said on its tickets. helpdesk loads all tickets for each page of them and even for a single
 # one: .5 s for a thousand. So pages are large, and closed tickets are taken from the page that has just named them.
@@ -46,6 +47,7 @@ class Site:
     fields: Mapping[str, FieldTable]
     open_statuses: tuple[int, ...]
     has_hook: bool
+    new_in: int | None = None
 
 
 class Helpdesk:
@@ -110,6 +112,24 @@ class Helpdesk:
             says = f"The follow-up was added by user {author or 'nobody'}, but the table says bot = {self._site.bot}."
             raise DeliveryFailed(f"{says} Set it right: the bot takes itself for a person.", retryable=False)
         return text_at(answer, "id")
+
+    def create(self, draft: Draft) -> str:
+        """Make a ticket; helpdesk wants a queue of it, by the decision or by ``new_in``, and an address."""
+        if not draft.requester:
+            raise DeliveryFailed(
+                "Whoever asked has no mail address, without which helpdesk takes none.", retryable=False
+            )
+        wanted: dict[str, object] = {"title": draft.subject, "description": untemplated(draft.body)}
+        wanted |= {"submitter_email": draft.requester, "priority": NORMAL}
+        wanted |= {"queue": self._site.new_in} if self._site.new_in else {}
+        wanted |= {
+            field.to: self._theirs(name, field, draft.fields[name])
+            for name, field in self._site.fields.items()
+            if name in draft.fields
+        }
+        if "queue" not in wanted:
+            raise DeliveryFailed("No queue was decided, and the table has no new_in.", retryable=False)
+        return text_at(self._caller.send_json("POST", "/tickets/", wanted).json(), "id")
 
     def changed_since(self, cursor: str | None, since: datetime) -> Iterator[Page]:
         """First all tickets that something was said on since then, afterwards open ones that differ from last time.

@@ -11,7 +11,7 @@ from triage.channels.common.system import Channel, Services
 from triage.channels.common.tables import Environment
 from triage.channels.slack.app import SlackApp
 from triage.channels.slack.check import check
-from triage.channels.slack.delivery import send
+from triage.channels.slack.delivery import relay, send
 from triage.channels.slack.desk import SlackDesk
 from triage.channels.slack.messages import complete, read_thread
 from triage.channels.slack.people import People
@@ -54,6 +54,8 @@ class SlackTable(_Table):
             read=partial(read_thread, desk),
             complete=partial(complete, desk),
             send=partial(send, desk),
+            filed_in=self.filed_in,
+            relay=partial(relay, desk),
             check=partial(check, desk, app_token),
             close=app.close,
         )

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from triage.channels.common.tables import source_of
 from triage.channels.common.values import Closed, Gone, Message, Received, Said
 from triage.channels.outgoing import given_answer
+from triage.channels.relaying import pass_on
 from triage.channels.slack.cards import CHANGE
 from triage.channels.slack.desk import SlackDesk, failure, place_of
 from triage.channels.slack.escape import escaped
@@ -178,6 +179,7 @@ def correct(desk: SlackDesk, ticket_id: str, field: str, value: str, author: str
     def write() -> None:
         with desk.services.sessions.begin() as session:
             store.add_correction(session, ticket_id, Correction(field, value, author, idempotency_key=key))
+            pass_on(session, desk.services.jobs, ticket_id, by=desk.name)
 
     _once(write)
 

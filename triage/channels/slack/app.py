@@ -36,6 +36,8 @@ Body = dict[str, Any]
 
 MOST_AT_ONCE = 8
 UPKEEP_S = 60.0
+# A connection that breaks without a word is taken for dead after four of these without an answer, and made again.
+PING_S = 3.0
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +75,7 @@ class SlackApp:
             return
         # Trailing slash: the SDK puts the method's name right behind it.
         client = WebClient(token=self._app_token, base_url=f"{self._desk.table.api_url}/")
-        handler = SocketModeHandler(self._app, self._app_token, web_client=client)
+        handler = SocketModeHandler(self._app, self._app_token, web_client=client, ping_interval=PING_S)
         try:
             handler.connect()  # type: ignore[no-untyped-call]  # bolt leaves it without types
             self._keep_tidy(stop)

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from slack_sdk.errors import SlackApiError
 
 from triage.channels.common.system import Steps
-from triage.channels.common.values import Gone, Outgoing
+from triage.channels.common.values import Gone, News, Outgoing, Status
 from triage.channels.slack.cards import card
 from triage.channels.slack.desk import SlackDesk, failure, place_of
-from triage.channels.slack.limits import Block, actions, button, fit
+from triage.channels.slack.escape import escaped, mrkdwn, quoted
+from triage.channels.slack.limits import Block, actions, button, fit, section, sections
 from triage.channels.slack.messages import who_of_the_desk
 from triage.channels.slack.replies import SHARE, fallback, reply_blocks
 from triage.channels.slack.words import say
@@ -33,6 +34,22 @@ def send(desk: SlackDesk, outgoing: Outgoing, done: Steps) -> str:
     if CARD not in outgoing.done:
         says.append(_card(desk, outgoing, place, done))
     return " ".join(one for one in says if one) or "There was nothing left to do."
+
+
+def relay(desk: SlackDesk, outgoing: Outgoing, news: News) -> None:
+    """Say in the ticket's thread what was said, or became of it, in the system that it is filed in."""
+    channel, ts = thread_of(desk, outgoing)
+    language = outgoing.language
+    if news.status is not None:
+        words = say("reopened_there" if news.status is Status.OPEN else "solved_there", language, system=news.via)
+        blocks = [section(words)]
+    else:
+        words = say("said_there", language, agent=escaped(news.author), system=escaped(news.via))
+        blocks = [section(words), *sections(quoted(mrkdwn(news.text)), most=10)]
+    blocks[0]["block_id"] = news.marker
+    if outgoing.is_repeat and _marked(_thread(desk, channel, ts), news.marker):
+        return
+    _post(desk, channel, words, blocks, ts)
 
 
 def thread_of(desk: SlackDesk, outgoing: Outgoing) -> tuple[str, str]:

@@ -80,9 +80,12 @@ def on_reaction(desk: SlackDesk, event: Event) -> None:
 
 
 def on_changed(desk: SlackDesk, event: Event) -> None:
-    """A message of a ticket was edited: what it says now is noted. A deleted one needs nothing."""
+    """A message of a ticket was edited or deleted: what it says now is noted, or that it is gone."""
+    if event.get("subtype") == "message_deleted":
+        _on_deleted(desk, event)
+        return
     message = event.get("message")
-    if event.get("subtype") != "message_changed" or not isinstance(message, Mapping):
+    if not isinstance(message, Mapping):
         return
     channel, ts = str(event.get("channel", "")), str(message.get("ts", ""))
     remote_id = f"{channel}:{message.get('thread_ts') or ts}"
@@ -91,6 +94,21 @@ def on_changed(desk: SlackDesk, event: Event) -> None:
     if moment and is_written_by_a_person(message) and desk.ticket_at(remote_id):
         said = _said(desk, message, f"{ts}/{moment}", edited=True)
         desk.take(Received(f"edit:{channel}:{ts}:{moment}", "message_changed", (Said(remote_id, said),)))
+
+
+def _on_deleted(desk: SlackDesk, event: Event) -> None:
+    """What was noted stays with the desk, for its answers rest on it; that its writer took it back is noted too."""
+    message = event.get("previous_message")
+    if not isinstance(message, Mapping) or not is_written_by_a_person(message):
+        return
+    channel, ts = str(event.get("channel", "")), str(message.get("ts", ""))
+    remote_id = f"{channel}:{message.get('thread_ts') or ts}"
+    if not desk.ticket_at(remote_id):
+        return
+    user = str(message["user"])
+    by = desk.people.person(user).address
+    gone = Message(f"{ts}/deleted", by, "(deleted a message)", public=True, by_agent=desk.people.at_desk(user))
+    desk.take(Received(f"deleted:{channel}:{ts}", "message_deleted", (Said(remote_id, gone),)))
 
 
 def read_thread(desk: SlackDesk, remote_id: str) -> RemoteTicket:
@@ -248,13 +266,10 @@ def _text(event: Event) -> str:
 
 
 def _files(event: Event) -> str:
-    """The names of what was uploaded: nobody here opens it."""
+    """The names of what was uploaded, and where it lies in Slack: nobody here opens it."""
     files = event.get("files")
-    names = (
-        [str(one.get("name") or "a file") for one in files if isinstance(one, Mapping)]
-        if isinstance(files, list)
-        else []
-    )
+    found = [one for one in files if isinstance(one, Mapping)] if isinstance(files, list) else []
+    names = [" ".join(str(one[key]) for key in ("name", "permalink") if one.get(key)) or "a file" for one in found]
     return f"[attached: {', '.join(names)}]" if names else ""
 
 

@@ -31,6 +31,24 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "fr": "Cela ressemble à votre ticket encore ouvert ; je les ai reliés. Quelqu’un s’en occupe.",
         "es": "Esto parece su solicitud anterior, aún abierta; las he vinculado. Alguien se ocupa de ella.",
     },
+    "said_there": {
+        "en": "*{agent}* wrote in {system}:",
+        "de": "*{agent}* schrieb in {system}:",
+        "fr": "*{agent}* a écrit dans {system} :",
+        "es": "*{agent}* escribió en {system}:",
+    },
+    "solved_there": {
+        "en": "The help desk has marked this as solved in {system}. If it is not, just write here.",
+        "de": "Der Helpdesk hat das in {system} als gelöst vermerkt. Falls nicht, schreiben Sie einfach hier.",
+        "fr": "Le support a marqué cette demande comme résolue dans {system}. Sinon, écrivez simplement ici.",
+        "es": "El equipo de soporte lo ha marcado como resuelto en {system}. Si no lo está, escriba aquí.",
+    },
+    "reopened_there": {
+        "en": "The help desk has opened this again in {system}.",
+        "de": "Der Helpdesk hat das in {system} wieder geöffnet.",
+        "fr": "Le support a rouvert cette demande dans {system}.",
+        "es": "El equipo de soporte lo ha vuelto a abrir en {system}.",
+    },
     "several": {
         "en": "Several articles could be right. Which one is it about?",
         "de": "Mehrere Artikel könnten passen. Worum geht es?",

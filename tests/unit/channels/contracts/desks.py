@@ -8,11 +8,14 @@ from __future__ import annotations
 import base64
 import re
 from datetime import UTC, datetime, timedelta
+from html import escape
 from typing import Any, ClassVar
 
 from tests.unit.channels.contracts.vendor import Call, Refused, Vendor
 
 OPENED = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+KNOWN = [("VPN", "<p>Restart the <b>gateway</b> client.</p>"), ("Scanner", "<p>Press the green key twice.</p>")]
+SECRET = [("Door codes", "<p>Ask Bea for the code of bay 7.</p>")]
 VALUES = {"network": "Network team", "servicedesk": "Service desk"}
 
 
@@ -28,6 +31,7 @@ class VendorDesk:
         self.said: list[dict[str, Any]] = []
         self.fields: dict[str, Any] = {"group": "Service desk"}
         self.is_over = False
+        self.made: tuple[str, str, str, str | None] | None = None
         self.vendor = Vendor(self.routes(), self.check)
 
     def routes(self) -> list[Any]:
@@ -88,7 +92,39 @@ class FreshdeskDesk(VendorDesk):
             ("GET", r"/api/v2/tickets/7/conversations", lambda _: [self.conversation(one) for one in self.said]),
             ("POST", r"/api/v2/tickets/7/(notes|reply)", self.post),
             ("GET", r"/api/v2/tickets", self.listed),
+            ("POST", r"/api/v2/tickets", self.make),
+            ("GET", r"/api/v2/solutions/categories", lambda call: [{"id": 1}] if call.query["page"] == "1" else []),
+            ("GET", r"/api/v2/solutions/categories/1/folders", lambda _: self.folders),
+            ("GET", r"/api/v2/solutions/folders/(\d)/articles", self.solutions),
         ]
+
+    folders: ClassVar[list[dict[str, Any]]] = [{"id": 2, "visibility": 1}, {"id": 3, "visibility": 3}]
+
+    def solutions(self, call: Call) -> object:
+        folder = int(call.groups[0])
+        number, page = len(KNOWN) if folder == 2 else 1, int(call.query["page"])
+        known = [
+            {"id": 10 * folder + place, "title": title, "description": text, "folder_id": folder, "status": 2}
+            for place, (title, text) in enumerate(KNOWN[:number] if folder == 2 else SECRET)
+        ]
+        drafts = [{**known[0], "id": 99, "status": 1}] if folder == 2 else []
+        return [*known, *drafts] if page == 1 else []
+
+    def make(self, call: Call) -> object:
+        given = call.body
+        has_requester = "email" in given or "requester_id" in given
+        if not has_requester or not {"subject", "description", "status", "priority"} <= set(given):
+            raise Refused(400, {"description": "Validation failed"})
+        if given.get("group_id", 1) not in self.groups.values() or set(given) - self.takes:
+            raise Refused(400, {"description": "Validation failed"})
+        who = given.get("email") or ("the bot" if given["requester_id"] == 30 else "?")
+        group = next((n for n, i in self.groups.items() if i == given.get("group_id")), None)
+        self.made = (given["subject"], given["description"].replace("<br>", "\n"), who, group)
+        return {"id": 8}
+
+    takes: ClassVar[set[str]] = {
+        *("subject", "description", "status", "priority", "email", "requester_id", "group_id", "type", "custom_fields")
+    }
 
     def ticket(self) -> dict[str, Any]:
         return {
@@ -141,6 +177,7 @@ class ZammadDesk(VendorDesk):
         return {
             "token": "env:TOKEN",
             "hook_secrets": ["env:HOOK"],
+            "new_in": "Service desk",
             "fields": {"queue": {"to": "group", "values": VALUES}, "priority": {"to": "priority"}},
         }
 
@@ -158,7 +195,34 @@ class ZammadDesk(VendorDesk):
             ("GET", r"/api/v1/ticket_articles/by_ticket/7", lambda _: self.articles()),
             ("POST", r"/api/v1/ticket_articles", self.post),
             ("GET", r"/api/v1/tickets/search", lambda call: [self.ticket()] if call.query["page"] == "1" else []),
+            ("POST", r"/api/v1/tickets", self.make),
+            ("POST", r"/api/v1/knowledge_bases/init", self.knowledge),
         ]
+
+    def knowledge(self, call: Call) -> object:
+        if wanted := call.body.get("answer_translation_content_ids"):
+            texts = {100 + place: {"id": 100 + place, "body": text} for place, (_, text) in enumerate(KNOWN + SECRET)}
+            return {"KnowledgeBaseAnswerTranslationContent": {str(one): texts[one] for one in wanted}}
+        moments = ["published_at"] * len(KNOWN) + ["internal_at"]
+        answers = {
+            str(place): {"id": place, "category_id": 1, moment: "2026-01-01T00:00:00Z"}
+            for place, moment in enumerate(moments, 1)
+        }
+        translations = {
+            str(place): {"id": place, "answer_id": place, "title": title, "content_id": 99 + place}
+            for place, (title, _) in enumerate(KNOWN + SECRET, 1)
+        }
+        return {"KnowledgeBaseAnswer": answers, "KnowledgeBaseAnswerTranslation": translations}
+
+    def make(self, call: Call) -> object:
+        given = call.body
+        if given.get("group") not in VALUES.values() or not given["customer_id"].startswith("guess:"):
+            raise Refused(422, {"error": "No lookup value found"})
+        if given["article"]["internal"] or given["article"]["type"] != "note":
+            raise Refused(422, {"error": "Invalid value"})
+        who = given["customer_id"].removeprefix("guess:").replace("bot@desk.example", "the bot")
+        self.made = (given["title"], given["article"]["body"], who, given["group"])
+        return {"id": 8}
 
     def ticket(self) -> dict[str, Any]:
         return {
@@ -311,6 +375,7 @@ class ServicenowDesk(VendorDesk):
             "password": "env:PASSWORD",
             "verify": {"scheme": "header", "header": "X-Token", "secrets": ["env:HOOK"]},
             "fields": {"queue": {"to": "assignment_group", "values": VALUES}, "priority": {"to": "urgency"}},
+            "public_knowledge": ["IT"],
         }
 
     def check(self, call: Call) -> None:
@@ -325,7 +390,20 @@ class ServicenowDesk(VendorDesk):
             ("GET", r"/api/now/table/sys_journal_field", lambda _: {"result": self.journal()}),
             ("GET", r"/api/now/table/sys_user_group", self.groups),
             ("GET", r"/api/now/table/incident", self.listed),
+            ("GET", r"/api/now/table/kb_knowledge", self.knowledge),
         ]
+
+    def knowledge(self, call: Call) -> object:
+        found = re.fullmatch(r"workflow_state=published\^sys_id>(\w*)\^ORDERBYsys_id", call.query["sysparm_query"])
+        if not found or call.query["sysparm_display_value"] != "all":
+            raise Refused(400, {"error": {"message": "bad query"}})
+        records = []
+        for place, (title, text) in enumerate(KNOWN + SECRET):
+            values = {"sys_id": f"{place:032}", "number": f"KB{place}", "short_description": title, "text": text}
+            values |= {"can_read_user_criteria": "vip" if (title, text) in SECRET else ""}
+            record = {name: {"value": value, "display_value": value} for name, value in values.items()}
+            records.append({**record, "kb_knowledge_base": {"value": "d" * 32, "display_value": "IT"}})
+        return {"result": [one for one in records if one["sys_id"]["value"] > found[1]]}
 
     def record(self) -> dict[str, Any]:
         def plain(value: str) -> dict[str, str]:
@@ -425,8 +503,18 @@ class GlpiDesk(VendorDesk):
             ("POST", rf"{root}/Ticket/7/Group_Ticket", self.assign),
             ("DELETE", rf"{root}/Group_Ticket/5", lambda _: self.fields.update(group="") or [{"5": True}]),
             ("GET", rf"{root}/(Group|ITILCategory)", self.names),
+            ("GET", rf"{root}/KnowbaseItem", self.knowledge),
             ("GET", rf"{root}/search/Ticket", lambda _: {"data": [{"2": 7, "19": self.stamp("%Y-%m-%d %H:%M:%S")}]}),
         ]
+
+    def knowledge(self, call: Call) -> object:
+        items = [
+            {"id": place, "name": title, "answer": escape(text), "is_faq": int((title, text) in KNOWN)}
+            for place, (title, text) in enumerate(KNOWN + SECRET)
+        ]
+        if int(call.query["range"].partition("-")[0]) >= len(items):
+            raise Refused(400, ["ERROR_RANGE_EXCEED_TOTAL", "Provided range exceed total count of data"])
+        return items
 
     def ticket(self) -> dict[str, Any]:
         return {

@@ -7,14 +7,18 @@ import hmac
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kb import KnowledgeBase
 from tests.unit.channels.contracts.desks import DESKS, GlpiDesk, JiraDesk, VendorDesk
 from tests.unit.channels.contracts.vendor import misbehaviour, serving
+from tests.unit.kb.doubles import WordEncoder
 from triage.channels.common.system import Channel, System
-from triage.channels.common.values import DeliveryFailed, Gone, Look, Status, Webhook
+from triage.channels.common.values import DeliveryFailed, Draft, Gone, Look, Status, Webhook
+from triage.channels.importing import import_articles
 from triage.channels.registry import build
 from triage.errors import BadInput
 
@@ -120,7 +124,40 @@ def test_what_fails_for_now_can_be_tried_again(desk: VendorDesk, system: System,
 def test_changed_tickets_are_named_with_where_to_go_on(desk: VendorDesk, system: System) -> None:
     first = next(system.changed_since(None, datetime(2026, 11, 1, tzinfo=UTC)))
     assert first.remote_ids == (desk.remote_id,) and first.cursor
+    assert [page.remote_ids for page in system.changed_since(first.cursor, datetime.now(UTC))] == [()]
+    desk.agent_moves()
     assert next(system.changed_since(first.cursor, datetime.now(UTC))).remote_ids == (desk.remote_id,)
+
+
+def test_a_ticket_is_made_for_its_requester_or_for_the_bot(desk: VendorDesk, channel: Channel) -> None:
+    if channel.create is None:
+        assert desk.kind in ("jira", "servicenow", "glpi")
+        return
+    body = "Since <b>today</b> ☃\n\n[triage:ticket-1]"
+    drafted = Draft("VPN drops", body, "ana@example.com", {"queue": "network"})
+    assert channel.create(drafted) == "8"
+    shown = body.replace("<", "&lt;").replace(">", "&gt;") if desk.kind == "freshdesk" else body
+    assert desk.made == ("VPN drops", shown, "ana@example.com", "Network team")
+    channel.create(Draft("VPN drops", "Since today.", ""))
+    assert desk.made == ("VPN drops", "Since today.", "the bot", None if desk.kind == "freshdesk" else "Service desk")
+
+
+def test_the_help_centre_goes_into_the_knowledge_base_with_who_may_see_it(
+    desk: VendorDesk, channel: Channel, tmp_path: Path
+) -> None:
+    if channel.articles is None:
+        assert desk.kind == "jira"
+        return
+    base = KnowledgeBase.open(tmp_path / "kb", WordEncoder())
+    base.sync(import_articles(channel.articles(), tmp_path))
+    found = {article.title: (article.audience, article.text.strip()) for article in base.articles()}
+    assert found.keys() == {"VPN", "Scanner", "Door codes"}
+    assert {title: audience for title, (audience, _) in found.items()} == {
+        "VPN": "public",
+        "Scanner": "public",
+        "Door codes": "internal",
+    }
+    assert "gateway" in found["VPN"][1] and "<" not in found["VPN"][1]
 
 
 def test_the_check_is_content_or_says_what_is_missing(desk: VendorDesk, system: System, channel: Channel) -> None:

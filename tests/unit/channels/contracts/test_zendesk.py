@@ -17,7 +17,7 @@ from kb import KnowledgeBase
 from tests.unit.channels.contracts.vendor import Call, Refused, Vendor, misbehaviour, serving
 from tests.unit.kb.doubles import WordEncoder
 from triage.channels.common.system import Channel, System
-from triage.channels.common.values import DeliveryFailed, Gone, Look, Status, Webhook
+from triage.channels.common.values import DeliveryFailed, Draft, Gone, Look, Status, Webhook
 from triage.channels.importing import import_articles
 from triage.channels.registry import build
 from triage.errors import BadInput
@@ -70,6 +70,7 @@ class ZendeskServer:
             [
                 ("GET", r"/api/v2/users/me\.json", lambda _: {"user": USERS[2]}),
                 ("GET", r"/api/v2/groups\.json", self._groups),
+                ("POST", r"/api/v2/tickets\.json", self._make),
                 ("GET", r"/api/v2/tickets/7\.json", lambda _: {"ticket": self.ticket, "users": USERS[:1]}),
                 ("PUT", r"/api/v2/tickets/7\.json", self._update),
                 ("GET", r"/api/v2/tickets/7/comments\.json", self._comments),
@@ -110,6 +111,12 @@ class ZendeskServer:
             raise Refused(422, {"error": "RecordInvalid"})
         self.ticket |= {**given, "updated_at": f"2026-11-23T10:00:0{len(self.comments)}Z"}
         return {"ticket": self.ticket, "audit": {"events": events}}
+
+    def _make(self, call: Call) -> object:
+        self.made = call.body["ticket"]
+        if not self.made["comment"].get("body") or set(self.made.get("requester", {"name": ""})) - {"name", "email"}:
+            raise Refused(422, {"error": "RecordInvalid"})
+        return {"ticket": {"id": 8}}
 
     def _articles(self, call: Call) -> object:
         second = call.query.get("page[after]") == "next"
@@ -190,6 +197,18 @@ def test_fields_are_set_where_nobody_was_faster(zendesk: ZendeskServer, system: 
     with pytest.raises(DeliveryFailed, match="409") as conflict:
         system.set_fields(ticket, {"queue": "servicedesk"})
     assert conflict.value.retryable_later and not conflict.value.faulty
+
+
+def test_a_ticket_is_made_for_its_requester_or_for_the_bot(zendesk: ZendeskServer, channel: Channel) -> None:
+    assert channel.create
+    decided = {"queue": "network", "area": "new", "category": "Ulm"}
+    assert channel.create(Draft("VPN drops", "Today.\n\n[triage:ticket-1]", "ana@example.com", decided)) == "8"
+    assert zendesk.made["requester"] == {"email": "ana@example.com", "name": "ana"}
+    assert zendesk.made["comment"] == {"body": "Today.\n\n[triage:ticket-1]"}
+    assert (zendesk.made["group_id"], zendesk.made["tags"]) == (2, ["area_new"])
+    assert zendesk.made["custom_fields"] == [{"id": 360, "value": "Ulm"}]
+    channel.create(Draft("VPN drops", "Today.", ""))
+    assert "requester" not in zendesk.made
 
 
 def test_notes_are_private_and_replies_public_and_both_ours(system: System) -> None:

@@ -1,0 +1,85 @@
+"""What may stand in a channel's table of the kind ``rt``, and what do the scrips send?"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from triage.channels.common.paths import parse_json, text_at
+from triage.channels.common.system import Channel, Services
+from triage.channels.common.tables import ChannelTable, Environment, FieldTable, Name, PollTable, Secret, Url
+from triage.channels.common.values import Look, Received, Webhook
+from triage.channels.common.verify import HmacTable, Secrets, open_verifier
+from triage.channels.rt.bodies import CUSTOM, PLAIN_FIELDS
+from triage.channels.rt.tickets import RequestTracker, Site
+from triage.errors import BadInput
+
+
+class RtTable(ChannelTable):
+    """``kind = "rt"``. ``user`` is the bot's account, by which its own doings are known; a token or its password.
+
+    ``new_in`` is the queue of tickets that are filed here from a chat, where no queue was decided.
+    """
+
+    kind: Literal["rt"]
+    url: Url
+    user: Name
+    token: Secret | None = None
+    password: Secret | None = None
+    hook_secrets: Secrets | None = None
+    new_in: Name = "General"
+    fields: dict[Name, FieldTable] = Field(default={"queue": FieldTable(to="Queue")}, min_length=1)
+    poll: PollTable = PollTable()
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> RtTable:
+        if (self.token is None) == (self.password is None):
+            raise ValueError("give either token or password")
+        for name, field in self.fields.items():
+            if field.to not in PLAIN_FIELDS and not CUSTOM.fullmatch(field.to):
+                raise ValueError(f"fields.{name}.to must be Queue, Priority, Owner or CF.{{Name}}")
+        return self
+
+    def build(self, name: str, environment: Environment, _services: Services | None) -> Channel:
+        """The channel with its secrets; raises ``Misconfigured``."""
+        auth, headers = None, {"Accept": "application/json"}
+        if self.token:
+            headers["Authorization"] = f"token {self.token.read(environment)}"
+        elif self.password:
+            auth = (self.user, self.password.read(environment))
+        has_hook = self.hook_secrets is not None
+        site = Site(self.url, self.user, self.new_in, self.fields, has_hook, self.sending.timeout_s)
+        system = RequestTracker(site, auth, headers)
+        verifier = None
+        if self.hook_secrets:
+            scheme = HmacTable(
+                scheme="hmac",
+                secrets=self.hook_secrets,
+                header="X-RT-Signature",
+                prefix="sha256=",
+                timestamp_header="X-RT-Timestamp",
+                signs="{timestamp}.{body}",
+            )
+            verifier = open_verifier(scheme, environment)
+        return Channel(
+            name=name,
+            kind=self.kind,
+            policy=self.policy,
+            sending=self.sending,
+            verifier=verifier,
+            parse=parse if verifier else None,
+            system=system,
+            poll_every_s=self.poll.every_s,
+            create=system.create,
+            close=system.close,
+        )
+
+
+def parse(webhook: Webhook) -> Received:
+    """What examples/rt/triage_initialdata.pl sends: which transaction happened to which ticket."""
+    body = parse_json(webhook.body)
+    transaction, ticket, event = (text_at(body, key) for key in ("transaction_id", "ticket_id", "event"))
+    if not transaction.isdigit() or not ticket.isdigit():
+        raise BadInput("The body names no transaction_id and ticket_id; load examples/rt/triage_initialdata.pl.")
+    return Received(transaction, event, (Look(ticket),))
