@@ -27,7 +27,7 @@ from scipy.stats import binom
 
 from kb import Encoder, FloatArray, load_encoder
 from triage.learning.dataset import LabelledTickets, read_tickets
-from triage.learning.training import Training, fit_field, train_classifier
+from triage.learning.training import Training, choose_settings, fit_field, train_classifier
 from triage.understand.classifier import Classifier
 from triage.understand.clearance import Aim, Checked, FieldClearance, applied, check, clear_field
 
@@ -184,7 +184,8 @@ def main() -> None:
     for name, one in SETS.items():
         tickets = read_tickets(given.data / one.file, text=one.text, labels=[one.label], features=one.features)
         vectors = encoder.encode(tickets.texts)
-        model, _, _ = fit_field(Training(tickets, vectors), one.label)
+        training = Training(tickets, vectors)
+        model, _, _ = fit_field(training, one.label, choose_settings(training)[one.label])
         found: dict[str, object] = dict(draw(model.checked, model.labels, given.splits, aim, name))
         if given.retrain:
             found["trained_anew"] = retrain(tickets, vectors, encoder, given.retrain, aim, name)

@@ -6,15 +6,15 @@ Synthetic tickets with three fields, recombined from real texts with a seed: sub
 group is the first field, 74 labels), a sentence of another ticket of that group, a question of CLINC150 (its intent,
 150 labels) and the title of a GitHub issue (its kind, 3 labels). The parts are embedded once and kept in --cache; a
 ticket's vector is their mean with some noise. What is measured is `triage train` without embedding: seconds by step,
-and the most memory that the process and its workers had together (proportional set size, Linux).
+and the most memory that the process held (a training has no other processes).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import threading
+import resource
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +22,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import psutil
 
 from kb import Encoder, FloatArray, Progress, load_encoder
 from triage.learning import training
@@ -30,9 +29,11 @@ from triage.learning.dataset import LabelledTickets
 from triage.understand.cleaning import clean
 
 NOISE = 0.3
-SAMPLE_S = 0.5
-# `fit_field` is the sum over the three fields; `_choose` and `calibrate` are parts of it.
-STEPS = ("count_terms", "fit_weighing", "split", "_nearest_unseen", "fit_field", "_choose", "calibrate", "save")
+# `fit_field` is the sum over the three fields; `_judge` is a part of it and of `choose_settings`, `calibrate` of it.
+STEPS = (
+    *("count_terms", "fit_weighing", "split", "_nearest_unseen", "choose_settings"),
+    *("fit_field", "_judge", "calibrate", "save"),
+)
 
 
 class Ready:
@@ -48,34 +49,6 @@ class Ready:
         """(n, d), where n is the number of the tickets; anything else was not foreseen."""
         assert len(texts) == len(self.vectors)
         return self.vectors
-
-
-class Peak:
-    """The most memory (bytes) of this process and its workers while it is watched."""
-
-    def __init__(self) -> None:
-        self.most = 0
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> Peak:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        here = psutil.Process()
-        while not self._ended.wait(SAMPLE_S):
-            total = 0
-            for process in [here, *here.children(recursive=True)]:
-                try:
-                    total += process.memory_full_info().pss
-                except psutil.Error:  # a worker that has just ended
-                    continue
-            self.most = max(self.most, total)
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -162,11 +135,10 @@ def timed() -> Iterator[dict[str, float]]:
             setattr(training, name, step)
 
 
-def cpu_seconds() -> float:
-    """Processor seconds of this process, its ended children and the workers that still wait."""
-    times = os.times()
-    waiting = sum(sum(child.cpu_times()[:2]) for child in psutil.Process().children(recursive=True))
-    return times.user + times.system + times.children_user + times.children_system + waiting
+def most_memory_gb() -> float:
+    """The most memory that this process ever held."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / 1e9 if sys.platform == "darwin" else most * 1024 / 1e9
 
 
 def main() -> None:
@@ -182,16 +154,16 @@ def main() -> None:
     vectors = embedded(found, load_encoder(given.encoder), given.cache)
     tickets, mixed = synthetic(found, vectors, given.tickets)
     del vectors
-    with TemporaryDirectory() as scratch, timed() as seconds, Peak() as peak:
-        wall, cpu = time.perf_counter(), cpu_seconds()
+    with TemporaryDirectory() as scratch, timed() as seconds:
+        wall, cpu = time.perf_counter(), time.process_time()
         card = training.train_classifier(tickets, Ready(mixed), Path(scratch))
-        wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         size = sum(file.stat().st_size for file in Path(scratch).rglob("*") if file.is_file())
     result = {
         "tickets": len(tickets),
         "wall_s": round(wall, 1),
         "cpu_s": round(cpu, 1),
-        "peak_gb": round(peak.most / 1e9, 2),
+        "peak_gb": round(most_memory_gb(), 2),
         "model_mb": round(size / 1e6, 1),
         "steps_wall_s": {name: round(spent, 1) for name, spent in sorted(seconds.items(), key=lambda s: -s[1])},
         "accuracy": {name: round(field.accuracy, 4) for name, field in card.fields.items()},

@@ -17,44 +17,18 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.linalg.blas import dsyrk
 
 from kb import FloatArray
-from triage.learning.terms import Matrix
-from triage.understand.likeness import likeness
+from triage.learning.alike import CHUNK, Alike, Beside, Setting, Views
 
 # The kernel of 16,000 tickets takes 1 GB and is solved in half a minute.
 MOST_EXACT = 16_000
 VOTERS = 6_000
 # A label's tickets weigh count ** -.5 each: real tickets, mean of four divisions, macro-F1 .42 instead of .37.
 BALANCE = -0.5
-CHUNK = 1_024
 # Keeps the kernel of equal tickets solvable.
 JITTER = 1e-6
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What a kernel is made of.
-
-    ``term_weight`` is the weight of common terms against likeness of meaning, ``steepness`` how fast likeness falls
-    with the cosine, ``regularisation`` how much is held back.
-    """
-
-    term_weight: float
-    steepness: float
-    regularisation: float
-
-
-@dataclass(frozen=True, slots=True)
-class Views:
-    """n tickets: (n, t) weighed terms, float32, and (n, d) unit embeddings."""
-
-    terms: Matrix
-    vectors: FloatArray
-
-    def __len__(self) -> int:
-        return len(self.vectors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +40,13 @@ class Votes:
 
 
 class Ridge(Protocol):
-    """Fits parts of one history for one field."""
+    """Fits parts of one history for one field; only rows with a label may be learned from."""
 
     def fit(self, learn: Ints) -> Votes:
         """The votes that fit these rows best."""
 
     def margins(self, votes: Votes, judge: Ints) -> FloatArray:
         """(rows, c) margins of these rows."""
-
-
-def ridge(views: Views, target: Ints, classes: int, setting: Setting, folds: list[tuple[Ints, Ints]]) -> Ridge:
-    """For (n,) columns of labels, -1 where there is none. Only rows with a label may be learned from.
-
-    A large history can only be fitted on the rows that a fold learns from, or on all.
-    """
-    if len(views) <= MOST_EXACT:
-        return Exact(views, target, classes, setting)
-    return Sampled(views, target, classes, setting, folds, voters_of(len(views)))
 
 
 def voters_of(count: int) -> Ints:
@@ -95,18 +59,14 @@ def voters_of(count: int) -> Ints:
 class Exact:
     """Every ticket votes."""
 
-    def __init__(self, views: Views, target: Ints, classes: int, setting: Setting) -> None:
-        everything = np.arange(len(views), dtype=np.int64)
-        self._kernel = np.empty((len(views), len(views)), dtype=np.float32)
-        for start in range(0, len(views), CHUNK):
-            self._kernel[start : start + CHUNK] = _kernel(views, everything[start : start + CHUNK], everything, setting)
-        self._setting = setting
+    def __init__(self, alike: Alike, target: Ints, classes: int, setting: Setting) -> None:
+        self._alike, self._setting = alike, setting
         self._goal = _goal(target, classes)
         self._importance = _importance(target, classes)
 
     def fit(self, learn: Ints) -> Votes:
         """See ``Ridge``."""
-        kernel = self._kernel[np.ix_(learn, learn)]
+        kernel = self._alike.kernel(learn, learn, self._setting)
         kernel[np.diag_indices_from(kernel)] += (self._setting.regularisation / self._importance[learn]).astype(
             np.float32
         )
@@ -115,11 +75,11 @@ class Exact:
 
     def margins(self, votes: Votes, judge: Ints) -> FloatArray:
         """See ``Ridge``."""
-        return self._kernel[np.ix_(judge, votes.voters)] @ votes.weights
+        return self._alike.kernel(judge, votes.voters, self._setting) @ votes.weights
 
 
 class Sampled:
-    """A sample votes, and all tickets decide how.
+    """A sample votes, and all tickets decide how. Fits the rows that a fold learns from, or all.
 
     Sums over the tickets are kept for each set of tickets that the folds treat alike, so that each is made once.
     """
@@ -134,6 +94,7 @@ class Sampled:
         voters: Ints,
     ) -> None:
         self._views, self._setting, self._voters = views, setting, voters
+        beside = Beside(views, voters)
         goal, importance = _goal(target, classes), _importance(target, classes)
         self._sums: list[tuple[int, Floats, Floats]] = []
         for rows in _alike_in(folds, np.flatnonzero(target >= 0), len(views)):
@@ -141,12 +102,13 @@ class Sampled:
             right = np.zeros((len(self._voters), classes))
             for start in range(0, len(rows), CHUNK):
                 part = rows[start : start + CHUNK]
-                kernel = _kernel(views, part, self._voters, setting).astype(np.float64)
-                kernel *= np.sqrt(importance[part])[:, None]
-                squares = dsyrk(1.0, kernel, beta=1.0, c=squares, trans=1, lower=1, overwrite_c=1)
-                right += kernel.T @ (goal[part] * np.sqrt(importance[part])[:, None])
+                weight = np.sqrt(importance[part])[:, None]
+                kernel = beside.kernel(part, setting).astype(np.float64)
+                kernel *= weight
+                squares = dsyrk(1.0, kernel.T, beta=1.0, c=squares, lower=1, overwrite_c=1)
+                right += kernel.T @ (goal[part] * weight)
             self._sums.append((int(rows[0]), squares, right))
-        self._among_voters = _kernel(views, self._voters, self._voters, setting).astype(np.float64)
+        self._among_voters = beside.kernel(voters, setting).astype(np.float64)
 
     def fit(self, learn: Ints) -> Votes:
         """See ``Ridge``."""
@@ -163,20 +125,12 @@ class Sampled:
 
     def margins(self, votes: Votes, judge: Ints) -> FloatArray:
         """See ``Ridge``."""
+        beside = Beside(self._views, votes.voters)
         margins = [
-            _kernel(self._views, judge[start : start + CHUNK], votes.voters, self._setting) @ votes.weights
+            beside.kernel(judge[start : start + CHUNK], self._setting) @ votes.weights
             for start in range(0, len(judge), CHUNK)
         ]
         return np.concatenate(margins)
-
-
-def _kernel(views: Views, some: Ints, others: Ints, setting: Setting) -> FloatArray:
-    """(some, others) weight x common terms + likeness + 1; the 1 makes the bias."""
-    kernel: FloatArray = (views.terms[some] @ views.terms[others].T).toarray()
-    kernel *= np.float32(setting.term_weight)
-    kernel += likeness(views.vectors[some] @ views.vectors[others].T, setting.steepness)
-    kernel += np.float32(1)
-    return kernel
 
 
 def _goal(target: Ints, classes: int) -> FloatArray:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from kb import FloatArray
 from triage.learning.folders import digest_of, publish, scratch_folder, write_manifest
 from triage.learning.judged import JUDGED, Judged, write_judged
-from triage.learning.terms import Counts, Weighing
+from triage.learning.terms import Vocabulary
 from triage.understand.card import ModelCard
 from triage.understand.classifier import ARRAYS, CARD, FORMAT, TERMS, FieldModel, read_card
 
@@ -22,8 +22,7 @@ from triage.understand.classifier import ARRAYS, CARD, FORMAT, TERMS, FieldModel
 def save(
     folder: Path,
     card: ModelCard,
-    counts: Counts,
-    weighing: Weighing,
+    vocabulary: Vocabulary,
     models: Mapping[str, FieldModel],
     judged: Mapping[str, Judged],
     seen: FloatArray,
@@ -33,13 +32,9 @@ def save(
     The id is made from the content of all files, and the date stands beside them in the manifest, so the same
     training gives the same model; where that is there already, it stays as it is, with the date of its making.
     """
-    terms = {
-        "words": [counts.word_terms[row] for row in weighing.words],
-        "pieces": [counts.piece_terms[row] for row in weighing.pieces],
-        "values": [counts.value_terms[row] for row in weighing.values],
-    }
+    terms = {"words": vocabulary.words, "pieces": vocabulary.pieces, "values": vocabulary.values}
     arrays: dict[str, npt.NDArray[np.generic]] = {
-        "rarity": np.concatenate([weighing.word_rarity, weighing.piece_rarity]),
+        "rarity": vocabulary.rarity,
         "seen": seen.astype(np.float16),  # half a byte of a cosine does not tell friend from stranger
     }
     for number, model in enumerate(models.values()):

@@ -36,6 +36,16 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The terms of a model; ``rarity`` has one weight per word and piece."""
+
+    words: tuple[str, ...]
+    pieces: tuple[str, ...]
+    values: tuple[str, ...]
+    rarity: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
 class Weighing:
     """Which columns count, and how rare each word and piece is, by the texts it was fitted on."""
 
@@ -56,6 +66,15 @@ class Weighing:
             format="csr",
         )
         return weighed
+
+    def vocabulary(self, counts: Counts) -> Vocabulary:
+        """The kept terms by name."""
+        return Vocabulary(
+            words=tuple(counts.word_terms[row] for row in self.words),
+            pieces=tuple(counts.piece_terms[row] for row in self.pieces),
+            values=tuple(counts.value_terms[row] for row in self.values),
+            rarity=np.concatenate([self.word_rarity, self.piece_rarity]),
+        )
 
 
 def count_terms(texts: Sequence[str], features: Sequence[Mapping[str, str]]) -> Counts:

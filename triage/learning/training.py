@@ -15,10 +15,11 @@ from sklearn.metrics import f1_score
 
 from kb import Encoder, FloatArray, Progress
 from triage import __version__
+from triage.learning.alike import Alike, Setting, Views
 from triage.learning.calibration import calibrate, calibration_error, log_loss, reliability
 from triage.learning.dataset import LabelledTickets, refuse_untrainable
 from triage.learning.judged import Judged, judged_of
-from triage.learning.ridge import Ridge, Setting, Views, Votes, ridge, voters_of
+from triage.learning.ridge import MOST_EXACT, Exact, Ridge, Sampled, Votes, voters_of
 from triage.learning.saving import save
 from triage.learning.splits import folds_of, parts_of, split
 from triage.learning.terms import count_terms, fit_weighing
@@ -47,16 +48,26 @@ class Training:
         self.tickets = tickets
         self.vectors = vectors
         self.seed = seed
-        self.counts = count_terms(tickets.texts, tickets.features)
+        # Not kept: the counts of 100,000 tickets take 1 GB.
+        counts = count_terms(tickets.texts, tickets.features)
         # Which terms are rare is counted over all tickets, the judged ones too; no label is looked at. Counted by fold,
         # the accuracy on four divisions of real tickets was the same to .001, at twice the time.
         everything = np.arange(len(tickets), dtype=np.int64)
-        self.weighing = fit_weighing(self.counts, everything)
-        self.views = Views(self.weighing.apply(self.counts, everything).astype(np.float32), vectors)
+        weighing = fit_weighing(counts, everything)
+        self.vocabulary = weighing.vocabulary(counts)
+        self.views = Views(weighing.apply(counts, everything).astype(np.float32), vectors)
         self.folds = split(tickets)
         self.part = parts_of(self.folds, len(tickets))
         self.voters = voters_of(len(tickets))
+        # Found once for all fields. Of a large history only what is compared is kept, and only while it is.
+        self.alike = Alike(self.views) if len(tickets) <= MOST_EXACT else None
         self.nearest = _nearest_unseen(self)
+
+    def compared(self, rows: Ints) -> tuple[Alike, Ints]:
+        """Tickets beside each other, these rows and perhaps more, and (n,) where the rows are among them."""
+        if self.alike:
+            return self.alike, rows
+        return Alike(self.views.rows(rows)), np.arange(len(rows), dtype=np.int64)
 
 
 def train_classifier(
@@ -88,7 +99,8 @@ def train_classifier(
         done += 1
         report(done, total)
 
-    fitted = {name: fit_field(training, name, step) for name in tickets.labels}
+    settings = choose_settings(training, step)
+    fitted = {name: fit_field(training, name, setting, step) for name, setting in settings.items()}
     card = ModelCard(
         model_id="",
         created_at="",
@@ -105,19 +117,32 @@ def train_classifier(
     )
     models = {name: model for name, (model, _, _) in fitted.items()}
     judged = {name: guesses for name, (_, _, guesses) in fitted.items()}
-    return save(folder, card, training.counts, training.weighing, models, judged, vectors[training.voters])
+    return save(folder, card, training.vocabulary, models, judged, vectors[training.voters])
+
+
+def choose_settings(training: Training, step: Callable[[], None] = lambda: None) -> dict[str, Setting]:
+    """Per field the candidate that is best out of fold, on so many tickets as it takes to tell them apart."""
+    count = len(training.tickets)
+    rows = np.arange(count, dtype=np.int64)
+    if count > MOST_COMPARED:
+        rows = np.sort(np.random.default_rng(training.seed).choice(count, MOST_COMPARED, replace=False))
+    alike, place = training.compared(rows)
+    folds = [(place[np.isin(rows, learn)], place[np.isin(rows, judge)]) for learn, judge in training.folds]
+    settings = {}
+    for name in training.tickets.labels:
+        labels, target = _target(training, name)
+        few = np.full(len(alike), -1, dtype=np.int64)
+        few[place] = target[rows]
+        settings[name] = _choose(alike, few, len(labels), folds, step)
+    return settings
 
 
 def fit_field(
-    training: Training, name: str, step: Callable[[], None] = lambda: None
+    training: Training, name: str, setting: Setting, step: Callable[[], None] = lambda: None
 ) -> tuple[FieldModel, FieldCard, Judged]:
-    """Choose the weight of the views out of fold, calibrate, measure, and fit on all labelled tickets."""
-    values = training.tickets.labels[name]
-    labels = tuple(sorted({value for value in values if value is not None}))
-    number = {label: row for row, label in enumerate(labels)}
-    target = np.array([number.get(value, -1) if value else -1 for value in values], dtype=np.int64)
-    best = _choose(training, target, len(labels), step)
-    fitter = ridge(training.views, target, len(labels), best, training.folds)
+    """Judge every ticket out of fold, calibrate, measure, and fit on all labelled tickets."""
+    labels, target = _target(training, name)
+    fitter = _ridge(training, target, len(labels), setting)
     margins = _judge(fitter, target, len(labels), training.folds, step)
     votes = fitter.fit(np.flatnonzero(target >= 0))
     step()
@@ -125,11 +150,25 @@ def fit_field(
     margins = margins[unseen]
     calibration, p = calibrate(margins, target[unseen], training.part[unseen])
     top, near = margins.max(axis=1), training.nearest[unseen]
-    model = _assemble(training, votes, best, labels, calibration, (top, near), check(p, target[unseen]))
+    model = _assemble(training, votes, setting, labels, calibration, (top, near), check(p, target[unseen]))
     rows = np.flatnonzero(target >= 0)
     masked = training.tickets.masked()
     guesses = judged_of([masked[row] for row in rows], target[rows], training.part[rows] >= 0, p)
-    return model, _card(model, best, values, target[unseen], p, margins), guesses
+    return model, _card(model, setting, training.tickets.labels[name], target[unseen], p, margins), guesses
+
+
+def _target(training: Training, name: str) -> tuple[tuple[str, ...], Ints]:
+    """The labels of a field, and (n,) which of them each ticket has, -1 for none."""
+    values = training.tickets.labels[name]
+    labels = tuple(sorted({value for value in values if value is not None}))
+    number = {label: row for row, label in enumerate(labels)}
+    return labels, np.array([number.get(value, -1) if value else -1 for value in values], dtype=np.int64)
+
+
+def _ridge(training: Training, target: Ints, classes: int, setting: Setting) -> Ridge:
+    if training.alike:
+        return Exact(training.alike, target, classes, setting)
+    return Sampled(training.views, target, classes, setting, training.folds, training.voters)
 
 
 def _nearest_unseen(training: Training) -> Floats:
@@ -142,22 +181,15 @@ def _nearest_unseen(training: Training) -> Floats:
     return nearest
 
 
-def _choose(training: Training, target: Ints, classes: int, step: Callable[[], None]) -> Setting:
-    """The candidate that is best out of fold, on so many tickets as it takes to tell them apart."""
-    count = len(target)
-    rows = np.arange(count, dtype=np.int64)
-    if count > MOST_COMPARED:
-        rows = np.sort(np.random.default_rng(training.seed).choice(count, MOST_COMPARED, replace=False))
-    views = Views(training.views.terms[rows], training.views.vectors[rows])
-    folds = [
-        (np.flatnonzero(np.isin(rows, learn)), np.flatnonzero(np.isin(rows, judge))) for learn, judge in training.folds
-    ]
-    few, part = target[rows], training.part[rows]
-    unseen = (few >= 0) & (part >= 0)
+def _choose(
+    alike: Alike, target: Ints, classes: int, folds: list[tuple[Ints, Ints]], step: Callable[[], None]
+) -> Setting:
+    judged = np.concatenate([judge for _, judge in folds])
+    unseen = judged[target[judged] >= 0]
     merits = []
     for one in CANDIDATES:
-        margins = _judge(ridge(views, few, classes, one, folds), few, classes, folds, step)
-        merits.append(_merit(margins[unseen], few[unseen]) if unseen.any() else 0.0)
+        margins = _judge(Exact(alike, target, classes, one), target, classes, folds, step)
+        merits.append(_merit(margins[unseen], target[unseen]) if len(unseen) else 0.0)
     return CANDIDATES[int(np.argmax(merits))]
 
 
@@ -183,7 +215,7 @@ def _merit(margins: Floats, target: Ints) -> float:
 def _assemble(  # all that a field's model holds
     training: Training,
     votes: Votes,
-    best: Setting,
+    setting: Setting,
     labels: tuple[str, ...],
     calibration: Calibration,
     familiar: tuple[Floats, Floats],
@@ -197,9 +229,9 @@ def _assemble(  # all that a field's model holds
     nearness = float(near.mean()), float(near.std()) or 1.0
     return FieldModel(
         labels=labels,
-        term_weights=np.float32(best.term_weight) * (terms.T @ votes.weights),
+        term_weights=np.float32(setting.term_weight) * (terms.T @ votes.weights),
         votes=all_votes,
-        steepness=best.steepness,
+        steepness=setting.steepness,
         bias=votes.weights.sum(axis=0),
         calibration=calibration,
         certainty=certainty,
@@ -210,7 +242,7 @@ def _assemble(  # all that a field's model holds
 
 
 def _card(  # all that is said of a field's model
-    model: FieldModel, best: Setting, values: tuple[str | None, ...], target: Ints, p: Floats, margins: Floats
+    model: FieldModel, setting: Setting, values: tuple[str | None, ...], target: Ints, p: Floats, margins: Floats
 ) -> FieldCard:
     correct, raw = model.checked.correct, softmax(margins, axis=1)
     interval = binomtest(int(correct.sum()), len(correct)).proportion_ci(method="wilson")
@@ -220,9 +252,9 @@ def _card(  # all that is said of a field's model
         tickets=sum(counts.values()),
         checked=len(target),
         single_labels=tuple(label for label in model.labels if counts[label] == 1),
-        term_weight=best.term_weight,
-        steepness=best.steepness,
-        regularisation=best.regularisation,
+        term_weight=setting.term_weight,
+        steepness=setting.steepness,
+        regularisation=setting.regularisation,
         sharpness=astuple(model.calibration.sharpness),
         accuracy=float(correct.mean()),
         accuracy_interval=(float(interval.low), float(interval.high)),

@@ -3,7 +3,8 @@ import pytest
 from scipy import sparse
 from sklearn.kernel_ridge import KernelRidge
 
-from triage.learning.ridge import Exact, Sampled, Setting, Views, voters_of
+from triage.learning.alike import Alike, Setting, Views
+from triage.learning.ridge import Exact, Sampled, voters_of
 
 SETTING = Setting(0.25, 2.0, 0.3)
 LABELS = 3
@@ -31,7 +32,7 @@ def targets() -> np.ndarray:
 def test_votes_are_those_of_scikit_learn(views: Views) -> None:
     target = targets()
     learn = np.flatnonzero((target >= 0) & (np.arange(60) % 3 > 0))
-    model = Exact(views, target, LABELS, SETTING)
+    model = Exact(Alike(views), target, LABELS, SETTING)
     ours = model.margins(model.fit(learn), np.arange(60))
     weights = np.bincount(target[target >= 0])[target] ** -0.5
     weights /= weights[target >= 0].mean()
@@ -44,7 +45,7 @@ def test_votes_are_those_of_scikit_learn(views: Views) -> None:
 def test_sample_of_all_tickets_votes_as_all_tickets_do(views: Views) -> None:
     target, rows = targets(), np.arange(60)
     folds = [(rows[rows % 3 != part], rows[rows % 3 == part]) for part in range(3)]
-    exact = Exact(views, target, LABELS, SETTING)
+    exact = Exact(Alike(views), target, LABELS, SETTING)
     sampled = Sampled(views, target, LABELS, SETTING, folds, rows)
     for learn, judge in [*folds, (rows, rows)]:
         known = learn[target[learn] >= 0]
@@ -74,7 +75,7 @@ def test_small_label_weighs_more_than_a_large_one(views: Views) -> None:
     vectors = np.tile(views.vectors[:1], (20, 1))
     same = Views(sparse.csr_matrix(np.ones((20, 1), dtype=np.float32)), vectors)
     target = np.repeat([0, 1], [16, 4])
-    model = Exact(same, target, 2, SETTING)
+    model = Exact(Alike(same), target, 2, SETTING)
     first = model.margins(model.fit(np.arange(20)), np.array([0]))[0]
     # Shares .8 and .2 would give .6 and -.6; weighed 16 x 1/4 against 4 x 1/2 they are 2 to 1.
     assert first[0] == pytest.approx(1 / 3, abs=0.02)

@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +9,12 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from kb import Encoder
 from tests.conftest import DESK, FEATURES, TEXT
 from triage.errors import BadInput, ModelDamaged, NoModel
+from triage.learning.alike import Setting
 from triage.learning.dataset import LabelledTickets, read_tickets
 from triage.learning.registry import champion, list_models, promote
-from triage.learning.ridge import Setting, ridge
+from triage.learning.ridge import Exact
 from triage.learning.terms import count_terms, fit_weighing
-from triage.learning.training import Training, fit_field, train_classifier
+from triage.learning.training import Training, choose_settings, fit_field, train_classifier
 from triage.understand.classifier import Classifier
 from triage.understand.vectorizer import pieces_in, words_in
 
@@ -156,11 +157,13 @@ def test_serving_answers_as_the_kernel_that_was_fitted(
 ) -> None:
     vectors = encoder.encode(tickets.texts)
     training = Training(tickets, vectors)
-    model, card, _ = fit_field(training, "category")
-    setting = Setting(card.term_weight, card.steepness, card.regularisation)
+    setting = choose_settings(training)["category"]
+    model, card, _ = fit_field(training, "category", setting)
+    assert (card.term_weight, card.steepness, card.regularisation) == astuple(setting)
     number = {label: row for row, label in enumerate(model.labels)}
     target = np.array([number[value] if value else -1 for value in tickets.labels["category"]])
-    fitted = ridge(training.views, target, len(number), setting, training.folds)
+    assert training.alike
+    fitted = Exact(training.alike, target, len(number), setting)
     some = np.arange(40)
     expected = fitted.margins(fitted.fit(np.flatnonzero(target >= 0)), some)
     classifier = Classifier.load(tmp_path / train_classifier(tickets, encoder, tmp_path).model_id)
@@ -169,3 +172,15 @@ def test_serving_answers_as_the_kernel_that_was_fitted(
     terms = training.views.terms[some] @ model.term_weights
     assert np.allclose(terms + voted + model.bias, expected, atol=1e-4)
     assert np.allclose(p, model.calibration.probabilities(expected.astype(np.float64)), atol=5e-3)  # kept in 16 bits
+
+
+def test_sample_of_a_large_history_is_compared_as_in_a_small_one(tickets: LabelledTickets, encoder: Encoder) -> None:
+    training = Training(tickets, encoder.encode(tickets.texts))
+    rows, setting = np.arange(0, 500, 5), Setting(0.2, 3.0, 0.2)
+    kernels = []
+    for alike in (training.alike, None):
+        training.alike = alike
+        found, place = training.compared(rows)
+        kernels.append(found.kernel(place, place[::2], setting))
+    assert kernels[0].shape == (100, 50)
+    assert np.allclose(*kernels, atol=1e-6)
