@@ -91,6 +91,16 @@ def test_being_asked_to_wait_it_waits_and_says_it_once(served: Desk) -> None:
     assert len([one for one in served.slack.messages if one["thread_ts"] == "1795.0002"]) == 1
 
 
+def test_in_a_thread_of_500_replies_the_word_of_the_desk_is_found(served: Desk) -> None:
+    writers = ["U1"] * 449 + ["U0DESK"] + ["U1"] * 50
+    served.slack.written = [{"ts": f"1795.1{n:04d}", "user": user, "text": "…"} for n, user in enumerate(writers)]
+    served.mention("VPN drops", "1795.0005", "Ev6")
+    until(lambda: served.tickets() and served.tickets()[0]["runs"] != [], what="the ticket")
+    until(lambda: served.tickets()[0]["runs"][0]["deliveries"][0]["state"] == "delivered", what="the delivery")
+    assert "A person works on it" in served.tickets()[0]["runs"][0]["deliveries"][0]["detail"]
+    assert served.replies("1795.0005") == []
+
+
 def test_what_slack_refuses_for_good_is_a_dead_letter_in_words(served: Desk) -> None:
     served.slack.errors["conversations.replies"] = "channel_not_found"
     served.mention("VPN drops", "1795.0003", "Ev3")

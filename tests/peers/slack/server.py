@@ -32,6 +32,7 @@ class SlackServer:
     tired: dict[str, int] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     messages: list[Json] = field(default_factory=list)
+    written: list[Json] = field(default_factory=list)  # what people have written in every thread
     socket_url: str = ""
     scopes: str | None = None  # what the token was granted, which Slack tells in a header of each answer
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -59,11 +60,16 @@ class SlackServer:
             return self._post(given)
         user, ts = str(given.get("user")), given.get("ts")
         profile = {"email": f"{user.lower()}@fennvale.example", "display_name": user}
-        there = [one for one in self.messages if one["thread_ts"] == ts]
+        there = [{"ts": ts, "user": "U1", "text": "VPN drops"}, *self.written]
+        there += [one for one in self.messages if one["thread_ts"] == ts]
+        begin = int(given.get("cursor") or 0)
+        page = {"messages": there[begin : begin + int(given.get("limit") or 100)]}
+        if begin + len(page["messages"]) < len(there):
+            page |= {"has_more": True, "response_metadata": {"next_cursor": str(begin + len(page["messages"]))}}
         answers: dict[str, Json] = {
             "auth.test": {"user": "triage", "team": "Fennvale", "user_id": "U0BOT", "bot_id": "B0BOT", "team_id": "T1"},
             "users.info": {"user": {"id": user, "name": user, "locale": "en-US", "profile": profile}},
-            "conversations.replies": {"messages": [{"ts": ts, "user": "U1", "text": "VPN drops"}, *there]},
+            "conversations.replies": page,
             "conversations.history": {"messages": []},
             "chat.getPermalink": {"permalink": f"https://slack.example/{given.get('message_ts')}"},
             "usergroups.users.list": {"users": ["U2"] if given.get("usergroup") == "S0DESK" else []},

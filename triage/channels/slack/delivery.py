@@ -138,7 +138,7 @@ def _post(desk: SlackDesk, channel: str, text: str, blocks: Sequence[Block], thr
 def _thread(desk: SlackDesk, channel: str, ts: str) -> Sequence[Mapping[str, object]]:
     """What was written in the thread so far, the first message left out; raises ``Gone`` where that was deleted."""
     try:
-        messages = desk.client.conversations_replies(channel=channel, ts=ts, limit=200)["messages"] or []
+        messages = desk.thread(channel, ts)
     except SlackApiError as error:
         raise failure(error) from error
     if not any(one.get("ts") == ts for one in messages):

@@ -35,6 +35,8 @@ BROKEN = {"invalid_auth", "account_inactive", "token_revoked", "token_expired", 
 
 # Under these keys stands what admins chose in App Home.
 MODE, ANSWERS = "setting:mode", "setting:answers:"
+# Of the longest threads the first 2,000 messages are looked at.
+PAGE, MOST_PAGES = 200, 10
 MODES: tuple[Mode, ...] = ("off", "dry-run", "suggest", "apply")
 ANSWER_WAYS: tuple[AnswerIn, ...] = ("thread", "ephemeral")
 
@@ -85,6 +87,21 @@ class SlackDesk:
         )
         with self.services.sessions() as session:
             return list(session.scalars(query))
+
+    def thread(self, channel: str, ts: str) -> list[Mapping[str, object]]:
+        """The first message of a thread and what was written in it, oldest first; raises ``SlackApiError``.
+
+        Slack gives it in pages: https://docs.slack.dev/reference/methods/conversations.replies
+        """
+        found: list[Mapping[str, object]] = []
+        cursor = ""
+        for _ in range(MOST_PAGES):
+            page = self.client.conversations_replies(channel=channel, ts=ts, limit=PAGE, cursor=cursor or None)
+            found += page["messages"] or []
+            cursor = str((page.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor:
+                break
+        return found
 
     def recall(self, key: str) -> object:
         """What was kept under that key, or None."""

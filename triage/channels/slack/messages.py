@@ -118,8 +118,8 @@ def read_thread(desk: SlackDesk, remote_id: str) -> RemoteTicket:
     """
     channel, ts = place_of(remote_id)
     try:
-        found = desk.client.conversations_replies(channel=channel, ts=ts, limit=100, inclusive=True)["messages"]
-        root = next((one for one in found or [] if one.get("ts") == ts), None)
+        found = desk.thread(channel, ts)
+        root = next((one for one in found if one.get("ts") == ts), None)
         if root is None:
             raise Gone("The message was deleted before anybody looked.")
         lines = [root, *_burst(desk, channel, root)]
@@ -128,7 +128,7 @@ def read_thread(desk: SlackDesk, remote_id: str) -> RemoteTicket:
         raise failure(error) from error
     person = desk.people.person(str(root.get("user", "")))
     text = "\n".join(plain(_text(one)) for one in lines).strip()
-    replies = [one for one in found or [] if one.get("ts") != ts and is_written_by_a_person(one)]
+    replies = [one for one in found if one.get("ts") != ts and is_written_by_a_person(one)]
     return RemoteTicket(
         remote_id=remote_id,
         subject="",
