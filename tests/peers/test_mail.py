@@ -140,10 +140,10 @@ def test_new_mail_is_taken_as_it_comes_and_what_lay_there_is_not(post: Post) -> 
         time.sleep(0.5)
         began = time.monotonic()
         post.peer.deliver(mail(1))
-        until(post.has(1), what="the mail", timeout_s=10)
+        until(post.has(1), what="the mail")
         assert time.monotonic() - began < 5, "told by the server (IDLE), not found by looking"
         post.peer.deliver(mail(2, headers="In-Reply-To: <m1@customer.example>\n", text="Still."))
-        until(post.has(2), what="the reply", timeout_s=10)
+        until(post.has(2), what="the reply", timeout_s=18)
     assert [job[3] for job in post.jobs.queued] == [0, 15], "a reply waits for the ticket of its thread"
     assert post.subjects() == ["VPN 1"] and post.count(RemoteMessageRow) == 1
     with post.peer.mailbox() as box:
@@ -154,18 +154,18 @@ def test_without_idle_the_folder_is_looked_at(post: Post) -> None:
     post.imap = {"idle": False, "every_s": 0.2}
     with post.listening():
         post.peer.deliver(mail(1))
-        until(post.has(1), what="the mail", timeout_s=10)
+        until(post.has(1), what="the mail")
     assert post.subjects() == ["VPN 1"]
 
 
 def test_what_came_while_nobody_listened_is_taken_once(post: Post) -> None:
     with post.listening():
         post.peer.deliver(mail(1))
-        until(post.has(1), what="the first mail", timeout_s=10)
+        until(post.has(1), what="the first mail", timeout_s=18)
     post.peer.deliver(mail(2))
     post.peer.deliver(mail(3))
     with post.listening():
-        until(post.has(3), what="the others", timeout_s=10)
+        until(post.has(3), what="the others", timeout_s=18)
     assert len(post.taken) == 3 and post.subjects() == ["VPN 1", "VPN 2", "VPN 3"]
 
 
@@ -201,7 +201,7 @@ def test_a_failure_between_taking_and_the_checkpoint_takes_nothing_twice(post: P
 
     post.take = fail_after  # type: ignore[method-assign]
     with post.listening():
-        until(lambda: len(post.taken) == 2, what="the second try", timeout_s=10)
+        until(lambda: len(post.taken) == 2, what="the second try", timeout_s=18)
     assert post.count(ReceivedRow) == 1 and post.subjects() == ["VPN 1"]
 
 
@@ -211,13 +211,13 @@ def test_a_renumbered_folder_is_gone_through_again_without_doubles(post: Post, f
     post.peer.deliver(mail(0), at=datetime.now(UTC) - timedelta(hours=1))
     with post.listening():
         post.peer.deliver(mail(1))
-        until(post.has(1), what="the first mail", timeout_s=10)
+        until(post.has(1), what="the first mail", timeout_s=18)
     post.peer.deliver(mail(2))
     post.peer.renumber()
     with post.listening():
-        until(post.has(2), what="the mail that came meanwhile", timeout_s=10)
+        until(post.has(2), what="the mail that came meanwhile", timeout_s=18)
         post.peer.deliver(mail(3))
-        until(post.has(3), what="the next", timeout_s=10)
+        until(post.has(3), what="the next", timeout_s=18)
     assert post.subjects() == ["VPN 1", "VPN 2", "VPN 3"], "what lay there before we began stays untouched"
 
 
@@ -227,7 +227,7 @@ def test_begin_with_what_is_unread(post: Post) -> None:
         box.append(mail(1), "INBOX", flag_set=["\\Seen"])
         box.append(mail(2), "INBOX")
     with post.listening():
-        until(post.has(1), what="the unread mail", timeout_s=10)
+        until(post.has(1), what="the unread mail", timeout_s=18)
     assert post.subjects() == ["VPN 2"]
 
 
@@ -238,7 +238,7 @@ def test_taken_mails_go_to_another_folder_and_a_missing_one_stops_nothing(post: 
     post.imap = {"move_to": "Taken"}
     with post.listening():
         post.peer.deliver(mail(1))
-        until(post.has(1), what="the mail", timeout_s=10)
+        until(post.has(1), what="the mail")
     with post.peer.mailbox(folder="Taken") as box:
         assert len(box.uids()) == 1
         box.delete(box.uids())
@@ -246,7 +246,7 @@ def test_taken_mails_go_to_another_folder_and_a_missing_one_stops_nothing(post: 
     with post.listening():
         post.peer.deliver(mail(2))
         post.peer.deliver(mail(3))
-        until(post.has(3), what="both mails", timeout_s=10)
+        until(post.has(3), what="both mails")
     assert post.subjects() == ["VPN 1", "VPN 2", "VPN 3"]
     assert any("Nowhere does not exist" in one.says for one in post.open().check())  # type: ignore[misc]
 
@@ -314,7 +314,7 @@ def test_a_mail_to_itself_goes_round(post: Post) -> None:
         with post.listening():
             (trip,) = [one for one in post.open().check() if one.what == "round trip"]  # type: ignore[misc]
             assert trip.ok and "came after" in trip.says
-            until(post.has(1), what="our own mail", timeout_s=10)
+            until(post.has(1), what="our own mail", timeout_s=18)
     finally:
         stop.set()
         carrier.join(10)

@@ -101,18 +101,22 @@ class Listener:
         with self._imap.open() as box:
             folder = open_folder(box, self._imap.table)
             while not stop.is_set():
-                self._take_new(box, folder, stop)
+                # What arrives meanwhile is told of in answers that nobody reads: it is looked for until there is none.
+                while self._take_new(box, folder, stop) and not stop.is_set():
+                    pass
                 wait(box, self._imap.table, stop)
 
-    def _take_new(self, box: BaseMailBox, folder: Folder, stop: threading.Event) -> None:
+    def _take_new(self, box: BaseMailBox, folder: Folder, stop: threading.Event) -> bool:
+        """Take what has come since the checkpoint; whether there was any."""
         known = self._checkpoint()
         if known and known.validity == folder.validity:
-            for uid in _uids(box, f"UID {known.uid + 1}:*", after=known.uid):
+            new = _uids(box, f"UID {known.uid + 1}:*", after=known.uid)
+            for uid in new:
                 if stop.is_set():
-                    return
+                    break
                 self._take(box, folder, uid, None)
                 self._keep(folder, uid, known.began)
-            return
+            return bool(new)
         began = datetime.fromisoformat(known.began) if known else datetime.now(UTC)
         if known:
             log.warning("folder renumbered", channel=self._name, folder=self._table.imap.folder)
@@ -122,11 +126,12 @@ class Listener:
             since, uids = None, self._first(box)
         for uid in uids:
             if stop.is_set():
-                return
+                return False
             self._take(box, folder, uid, since)
         # Only now: what is cut short here is gone through again from its beginning.
         last = max([*uids, *([folder.next_uid - 1] if folder.next_uid else _uids(box, "ALL")), 0])
         self._keep(folder, last, began.isoformat())
+        return True
 
     def _first(self, box: BaseMailBox) -> list[int]:
         match self._table.imap.begin:
