@@ -19,9 +19,9 @@ from triage.channels.common.calling import Caller
 from triage.channels.common.locking import refuse_changed
 from triage.channels.common.moments import moment
 from triage.channels.common.paths import items_at, parse_json, text_at, value_at
-from triage.channels.common.sweeping import Listed, sweep
-from triage.channels.common.system import Channel, Page, Services
-from triage.channels.common.tables import ChannelTable, Environment, FieldTable, Name, PollTable, Secret, Url
+from triage.channels.common.sweeping import Listed, listed, sweep
+from triage.channels.common.system import Channel, Page, Services, system_channel
+from triage.channels.common.tables import Environment, FieldTable, Name, Secret, SystemTable, Url
 from triage.channels.common.text import plain_text
 from triage.channels.common.values import (
     DeliveryFailed,
@@ -45,7 +45,7 @@ OVER = ("4", "5")  # resolved, closed
 PAGE, MOST_PAGES = 100, 300  # https://developers.freshdesk.com/api/#list_all_tickets
 
 
-class FreshdeskTable(ChannelTable):
+class FreshdeskTable(SystemTable):
     """``kind = "freshdesk"``: ``token`` is the API key of the bot's agent."""
 
     kind: Literal["freshdesk"]
@@ -53,7 +53,6 @@ class FreshdeskTable(ChannelTable):
     token: Secret
     verify: VerifyTable | None = None
     fields: dict[Name, FieldTable] = Field(default={"queue": FieldTable(to="group")}, min_length=1)
-    poll: PollTable = PollTable()
 
     @model_validator(mode="after")
     def _known_fields(self) -> FreshdeskTable:
@@ -65,19 +64,8 @@ class FreshdeskTable(ChannelTable):
     def build(self, name: str, environment: Environment, _services: Services | None) -> Channel:
         """The channel with its secrets; raises ``Misconfigured``."""
         system = Freshdesk(self, environment)
-        return Channel(
-            name=name,
-            kind=self.kind,
-            policy=self.policy,
-            sending=self.sending,
-            verifier=open_verifier(self.verify, environment) if self.verify else None,
-            parse=parse if self.verify else None,
-            system=system,
-            poll_every_s=self.poll.every_s,
-            create=system.create,
-            articles=system.articles,
-            close=system.close,
-        )
+        verifier = open_verifier(self.verify, environment) if self.verify else None
+        return system_channel(name, self, system, verifier, parse, create=system.create, articles=system.articles)
 
 
 def parse(webhook: Webhook) -> Received:
@@ -183,8 +171,7 @@ class Freshdesk:
             per_page=str(PAGE),
             page=str(page),
         )
-        found = [Listed(text_at(one, "id"), text_at(one, "updated_at")) for one in _listed(body)]
-        return found, len(found) == PAGE
+        return listed(_listed(body), "id", "updated_at", PAGE)
 
     def articles(self) -> Iterator[Mapping[str, object]]:
         """The solution articles, folder by folder, with who may see each folder.
@@ -229,24 +216,19 @@ class Freshdesk:
         return self._caller.call("GET", path, query=query or None).json()
 
     def _messages(self, remote_id: str, address: str, requester: str) -> Iterator[Message]:
-        for page in range(1, MOST_PAGES + 1):
-            body = self._get(f"/tickets/{remote_id}/conversations", per_page=str(PAGE), page=str(page))
-            conversations = _listed(body)
-            for one in conversations:
-                author = text_at(one, "user_id")
-                incoming = value_at(one, "incoming") is True
-                text = text_at(one, "body_text") or plain_text(text_at(one, "body"), is_html=True)
-                yield Message(
-                    text_at(one, "id"),
-                    address if author == requester and address else text_at(one, "from_email") or author,
-                    text,
-                    public=value_at(one, "private") is False,
-                    by_agent=not incoming and author != requester,
-                    is_ours=author == self._my_id(),
-                    at=moment(text_at(one, "created_at")),
-                )
-            if len(conversations) < PAGE:
-                return
+        for one in self._pages(f"/tickets/{remote_id}/conversations"):
+            author = text_at(one, "user_id")
+            incoming = value_at(one, "incoming") is True
+            text = text_at(one, "body_text") or plain_text(text_at(one, "body"), is_html=True)
+            yield Message(
+                text_at(one, "id"),
+                address if author == requester and address else text_at(one, "from_email") or author,
+                text,
+                public=value_at(one, "private") is False,
+                by_agent=not incoming and author != requester,
+                is_ours=author == self._my_id(),
+                at=moment(text_at(one, "created_at")),
+            )
 
     def _fields(self, ticket: object) -> dict[str, str]:
         values = {}

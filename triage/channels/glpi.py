@@ -17,9 +17,9 @@ from triage.channels.common.calling import Caller, Reply
 from triage.channels.common.locking import refuse_changed
 from triage.channels.common.moments import moment
 from triage.channels.common.paths import items_at, parse_json, text_at, value_at
-from triage.channels.common.sweeping import Listed, sweep
-from triage.channels.common.system import Channel, Page, Services
-from triage.channels.common.tables import ChannelTable, Environment, FieldTable, Name, PollTable, Secret, Url
+from triage.channels.common.sweeping import Listed, listed, sweep
+from triage.channels.common.system import Channel, Page, Services, system_channel
+from triage.channels.common.tables import Environment, FieldTable, Name, Secret, SystemTable, Url
 from triage.channels.common.text import plain_text
 from triage.channels.common.values import (
     DeliveryFailed,
@@ -43,7 +43,7 @@ PAGE = 100
 FARTHEST_WEST = timedelta(hours=12)  # of all time zones
 
 
-class GlpiTable(ChannelTable):
+class GlpiTable(SystemTable):
     """``kind = "glpi"``: ``user_token`` is the bot's, ``app_token`` that of the API client, where one is demanded."""
 
     kind: Literal["glpi"]
@@ -52,7 +52,6 @@ class GlpiTable(ChannelTable):
     app_token: Secret | None = None
     verify: VerifyTable | None = None
     fields: dict[Name, FieldTable] = Field(default={"queue": FieldTable(to="group")}, min_length=1)
-    poll: PollTable = PollTable()
 
     @model_validator(mode="after")
     def _known_fields(self) -> GlpiTable:
@@ -64,18 +63,8 @@ class GlpiTable(ChannelTable):
     def build(self, name: str, environment: Environment, _services: Services | None) -> Channel:
         """The channel with its secrets; raises ``Misconfigured``."""
         system = Glpi(self, environment)
-        return Channel(
-            name=name,
-            kind=self.kind,
-            policy=self.policy,
-            sending=self.sending,
-            verifier=open_verifier(self.verify, environment) if self.verify else None,
-            parse=parse if self.verify else None,
-            system=system,
-            poll_every_s=self.poll.every_s,
-            articles=system.articles,
-            close=system.close,
-        )
+        verifier = open_verifier(self.verify, environment) if self.verify else None
+        return system_channel(name, self, system, verifier, parse, articles=system.articles)
 
 
 def parse(webhook: Webhook) -> Received:
@@ -173,8 +162,7 @@ class Glpi:
                 "range": f"{(page - 1) * PAGE}-{page * PAGE - 1}",
             },
         )
-        found = [Listed(text_at(one, "2"), text_at(one, str(CHANGED))) for one in items_at(body, "data")]
-        return found, len(found) == PAGE
+        return listed(items_at(body, "data"), "2", str(CHANGED), PAGE)
 
     def articles(self) -> Iterator[Mapping[str, object]]:
         """The knowledge base; what stands in its FAQ is for requesters, the rest for agents."""

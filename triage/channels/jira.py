@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from triage.channels.common.calling import Caller
 from triage.channels.common.locking import refuse_changed
-from triage.channels.common.moments import moment
+from triage.channels.common.moments import minutes_since, moment
 from triage.channels.common.paths import items_at, parse_json, text_at, value_at
 from triage.channels.common.sweeping import Listed, sweep
-from triage.channels.common.system import Channel, Page, Services
-from triage.channels.common.tables import ChannelTable, Environment, FieldTable, Name, PollTable, Secret, Url
+from triage.channels.common.system import Channel, Page, Services, system_channel
+from triage.channels.common.tables import Environment, FieldTable, Name, Secret, SystemTable, Url
 from triage.channels.common.values import Finding, Gone, Look, Message, Received, RemoteTicket, Status, Webhook
 from triage.channels.common.verify import HmacTable, Secrets, open_verifier
 from triage.errors import BadInput
@@ -33,7 +33,7 @@ PAGE, MOST_PAGES = 100, 100
 EVENTS = ("jira:issue_created", "jira:issue_updated", "jira:issue_deleted", "comment_created", "comment_updated")
 
 
-class JiraTable(ChannelTable):
+class JiraTable(SystemTable):
     """``kind = "jira"``: ``user`` is the mail address of the bot's account, ``token`` its API token."""
 
     kind: Literal["jira"]
@@ -43,7 +43,6 @@ class JiraTable(ChannelTable):
     project: Name
     hook_secrets: Secrets | None = None
     fields: dict[Name, FieldTable] = Field(default={"queue": FieldTable(to="component")}, min_length=1)
-    poll: PollTable = PollTable()
 
     @model_validator(mode="after")
     def _known_fields(self) -> JiraTable:
@@ -63,17 +62,7 @@ class JiraTable(ChannelTable):
         if self.hook_secrets:
             scheme = HmacTable(scheme="hmac", secrets=self.hook_secrets, header="X-Hub-Signature", prefix="sha256=")
             verifier = open_verifier(scheme, environment)
-        return Channel(
-            name=name,
-            kind=self.kind,
-            policy=self.policy,
-            sending=self.sending,
-            verifier=verifier,
-            parse=self._parse if verifier else None,
-            system=system,
-            poll_every_s=self.poll.every_s,
-            close=system.close,
-        )
+        return system_channel(name, self, system, verifier, self._parse)
 
     def _parse(self, webhook: Webhook) -> Received:
         body = parse_json(webhook.body)
@@ -171,10 +160,10 @@ class Jira:
         return sweep(cursor, since, ask)
 
     def _query(self, begin: datetime) -> dict[str, str]:
-        # JQL reads a moment in the account's time zone, so it is asked in minutes ago.
-        minutes = int((datetime.now(UTC) - begin).total_seconds() // 60) + 2
+        # JQL would read a moment in the account's time zone.
+        asked = f"updated >= -{minutes_since(begin)}m ORDER BY updated ASC"
         return {
-            "jql": f'project = "{self._table.project}" AND updated >= -{minutes}m ORDER BY updated ASC',
+            "jql": f'project = "{self._table.project}" AND {asked}',
             "fields": "updated",
             "maxResults": str(PAGE),
         }

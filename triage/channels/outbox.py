@@ -115,7 +115,7 @@ def _waits(session: Session, delivery_id: str, number: int) -> bool:
     return row is not None and row.jobs == number and row.state in _UNSENT
 
 
-_NOT_TO_SUBSCRIBERS = (Event.RESULT.value, Event.FILED.value, Event.RELAYED.value)
+_TO_ITS_PLACES = (Event.RESULT.value, Event.FILED.value, Event.RELAYED.value)
 _UNSENT = (DeliveryState.PENDING.value, DeliveryState.SENDING.value)
 
 
@@ -215,7 +215,7 @@ def _bury(
         subscribers: Mapping[str, frozenset[str]] = outlets.subscribers if outlets else {}
         for name, events in subscribers.items():
             # Of a subscriber that cannot be told, no one is told.
-            if Event.DELIVERY_FAILED.value in events and row.event in _NOT_TO_SUBSCRIBERS:
+            if Event.DELIVERY_FAILED.value in events and row.event in _TO_ITS_PLACES:
                 told = new_delivery(row.run_id, name, Event.DELIVERY_FAILED.value, now, about=row.id)
                 enqueue(session, jobs, told)
     telemetry.DELIVERIES.labels(channel.name, "dead").inc()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from kb import Citation
+from triage.channels.common.places import place_in
+from triage.channels.common.tables import home_of
 from triage.channels.common.values import Event, GivenAnswer, Outgoing, Status
-from triage.db.tables import AnswerRow, DeliveryRow, RemoteTicketRow, RunRow
-from triage.deliver import CHANNEL
+from triage.db.tables import AnswerRow, DeliveryRow, RunRow
 from triage.tickets import store
 from triage.tickets.model import Decision, LabelProbability, Outcome
 from triage.tickets.views import macros_of, similar_of
@@ -18,9 +18,7 @@ def read_outgoing(session: Session, row: DeliveryRow, *, is_repeat: bool) -> Out
     """The delivery with all that was made of its ticket."""
     run = session.get_one(RunRow, row.run_id)
     ticket = store.find_ticket(session, run.ticket_id)
-    of_ticket = select(RemoteTicketRow).where(RemoteTicketRow.ticket_id == ticket.id)
-    home = ticket.source.removeprefix(CHANNEL)
-    remote = session.scalars(of_ticket.where(RemoteTicketRow.channel == home)).first()
+    remote = place_in(session, home_of(ticket.source), ticket.id)
     return Outgoing(
         delivery_id=row.id,
         event=Event(row.event),

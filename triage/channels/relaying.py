@@ -11,15 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
 from triage.channels.common import wording
 from triage.channels.common.memory import forget, recall, recall_all, remember, remember_once
+from triage.channels.common.places import place_in, places_of
 from triage.channels.common.system import Channel
+from triage.channels.common.tables import home_of
 from triage.channels.common.values import DeliveryFailed, Event, News, Outgoing, RemoteTicket, Status
 from triage.db.tables import RemoteMessageRow, RemoteTicketRow, RunRow, TicketRow
-from triage.deliver import CHANNEL, enqueue, new_delivery
+from triage.deliver import enqueue, new_delivery
 from triage.intake import JobQueue
 from triage.tickets import store
 from triage.tickets.ids import new_id
@@ -31,29 +33,32 @@ MOST_MESSAGES = 10_000
 
 def pass_on(session: Session, jobs: JobQueue, ticket_id: str, *, by: str) -> None:
     """Queue the carrying of what is new at ``by`` to the ticket's other places, in the caller's transaction."""
-    others = select(RemoteTicketRow.channel).where(
-        RemoteTicketRow.ticket_id == ticket_id, RemoteTicketRow.channel != by
-    )
-    names = session.scalars(others).all()
-    if not names:
-        return
-    run = session.scalars(select(RunRow.id).where(RunRow.ticket_id == ticket_id).order_by(RunRow.number.desc())).first()
-    for name in names if run else ():
-        assert run is not None
-        enqueue(session, jobs, new_delivery(run, name, Event.RELAYED.value, datetime.now(UTC), about=new_id()))
-
-
-def share(session: Session, row: RemoteTicketRow) -> None:
-    """Let the ticket's other places know who works on it, and its thread whether it is solved. The caller commits."""
-    others = session.scalars(_places(row.ticket_id).where(RemoteTicketRow.channel != row.channel)).all()
+    others = session.scalars(places_of(ticket_id).where(RemoteTicketRow.channel != by)).all()
     if not others:
         return
-    home = session.get_one(TicketRow, row.ticket_id).source.removeprefix(CHANNEL)
+    run = session.scalars(select(RunRow.id).where(RunRow.ticket_id == ticket_id).order_by(RunRow.number.desc())).first()
+    if run is None:
+        return
+    for other in others:
+        about = new_id()
+        enqueue(session, jobs, new_delivery(run, other.channel, Event.RELAYED.value, datetime.now(UTC), about=about))
+
+
+def share(session: Session, row: RemoteTicketRow) -> bool:
+    """Let the ticket's other places know who works on it, and its thread whether it is solved. The caller commits.
+
+    False where it has no other place, so that there is nobody to pass anything on to.
+    """
+    others = session.scalars(places_of(row.ticket_id).where(RemoteTicketRow.channel != row.channel)).all()
+    if not others:
+        return False
+    home = home_of(session.get_one(TicketRow, row.ticket_id).source)
     for other in others:
         other.touched_by = other.touched_by or row.touched_by
         if other.channel == home and other.status != row.status:
             other.status, other.solved_at, other.updated_at = row.status, row.solved_at, row.updated_at
             remember(session, row.channel, _stands(row.ticket_id), _open_or_over(row.status))  # no news there
+    return True
 
 
 def relay(sessions: sessionmaker[Session], channel: Channel, outgoing: Outgoing) -> str:
@@ -94,7 +99,7 @@ def _turn(sessions: sessionmaker[Session], channel: str, outgoing: Outgoing) -> 
 def _tell(sessions: sessionmaker[Session], channel: Channel, outgoing: Outgoing) -> int:
     with sessions() as session:
         news = _news(session, channel.name, outgoing.ticket_id)
-        remote = session.scalars(_places(outgoing.ticket_id).where(RemoteTicketRow.channel == channel.name)).first()
+        remote = place_in(session, channel.name, outgoing.ticket_id)
     if remote is None:
         return 0
     ticket = channel.system.read(remote.remote_id) if channel.system else None
@@ -175,17 +180,13 @@ def _news(session: Session, channel: str, ticket_id: str) -> list[tuple[str, obj
 
 
 def _status_news(session: Session, channel: str, ticket_id: str) -> Iterator[tuple[str, object, News]]:
-    others = session.scalars(_places(ticket_id).where(RemoteTicketRow.channel != channel)).all()
+    others = session.scalars(places_of(ticket_id).where(RemoteTicketRow.channel != channel)).all()
     known = recall(session, channel, _stands(ticket_id)) or Status.OPEN.value
     for other in others:
         stands = _open_or_over(other.status)
         if stands != known:
             marker = hashlib.sha256(f"{ticket_id} {stands} {other.updated_at}".encode()).hexdigest()[:12]
             yield _stands(ticket_id), stands, News(other.channel, f"triage:{marker}", status=Status(stands))
-
-
-def _places(ticket_id: str) -> Select[RemoteTicketRow]:
-    return select(RemoteTicketRow).where(RemoteTicketRow.ticket_id == ticket_id)
 
 
 def _open_or_over(status: str) -> str:

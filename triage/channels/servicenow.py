@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
 
 from triage.channels.common.calling import Caller
 from triage.channels.common.locking import refuse_changed
-from triage.channels.common.moments import moment
+from triage.channels.common.moments import minutes_since, moment
 from triage.channels.common.paths import items_at, parse_json, text_at
-from triage.channels.common.sweeping import Listed, sweep
-from triage.channels.common.system import Channel, Page, Services
-from triage.channels.common.tables import ChannelTable, Environment, FieldTable, Name, PollTable, Secret, Url
+from triage.channels.common.sweeping import Listed, listed, sweep
+from triage.channels.common.system import Channel, Page, Services, system_channel
+from triage.channels.common.tables import Environment, FieldTable, Name, Secret, SystemTable, Url
 from triage.channels.common.values import Finding, Gone, Look, Message, Received, RemoteTicket, Status, Webhook
 from triage.channels.common.verify import VerifyTable, open_verifier
 from triage.errors import BadInput
@@ -29,7 +29,7 @@ OVER = ("6", "7", "8")  # resolved, closed, canceled
 PAGE = 100
 
 
-class ServicenowTable(ChannelTable):
+class ServicenowTable(SystemTable):
     """``kind = "servicenow"``: ``fields.….to`` are columns such as assignment_group, category or priority.
 
     ``public_knowledge`` names the knowledge bases whose articles requesters may see; the others are for agents.
@@ -43,23 +43,12 @@ class ServicenowTable(ChannelTable):
     public_knowledge: tuple[Name, ...] = ()
     verify: VerifyTable | None = None
     fields: dict[Name, FieldTable] = Field(default={"queue": FieldTable(to="assignment_group")}, min_length=1)
-    poll: PollTable = PollTable()
 
     def build(self, name: str, environment: Environment, _services: Services | None) -> Channel:
         """The channel with its secrets; raises ``Misconfigured``."""
         system = ServiceNow(self, environment)
-        return Channel(
-            name=name,
-            kind=self.kind,
-            policy=self.policy,
-            sending=self.sending,
-            verifier=open_verifier(self.verify, environment) if self.verify else None,
-            parse=parse if self.verify else None,
-            system=system,
-            poll_every_s=self.poll.every_s,
-            articles=system.articles,
-            close=system.close,
-        )
+        verifier = open_verifier(self.verify, environment) if self.verify else None
+        return system_channel(name, self, system, verifier, parse, articles=system.articles)
 
 
 def parse(webhook: Webhook) -> Received:
@@ -125,8 +114,8 @@ class ServiceNow:
         return sweep(cursor, since, self._changed)
 
     def _changed(self, begin: datetime, page: int) -> tuple[list[Listed], bool]:
-        # Asked in minutes ago, as a moment is read in the user's time zone.
-        minutes = int((datetime.now(UTC) - begin).total_seconds() // 60) + 2
+        # A moment would be read in the user's time zone.
+        minutes = minutes_since(begin)
         body = self._get(
             f"/table/{self._table.table}",
             sysparm_query=f"sys_updated_on>=javascript:gs.minutesAgoStart({minutes})^ORDERBYsys_updated_on",
@@ -134,8 +123,7 @@ class ServiceNow:
             sysparm_limit=str(PAGE),
             sysparm_offset=str((page - 1) * PAGE),
         )
-        found = [Listed(text_at(one, "sys_id"), text_at(one, "sys_updated_on")) for one in items_at(body, "result")]
-        return found, len(found) == PAGE
+        return listed(items_at(body, "result"), "sys_id", "sys_updated_on", PAGE)
 
     def articles(self) -> Iterator[Mapping[str, object]]:
         """The published articles. For requesters are those of ``public_knowledge`` that name no readers of their own.

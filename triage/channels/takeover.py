@@ -16,10 +16,11 @@ from sqlalchemy.orm import Session
 
 from triage import telemetry
 from triage.channels.common.memory import recall, remember, remember_once
+from triage.channels.common.places import link
 from triage.channels.common.system import Channel
 from triage.channels.common.tables import source_of
 from triage.channels.common.values import Closed, Message, Opened, RemoteTicket, Said, Status
-from triage.channels.filing import link, ticket_named_in
+from triage.channels.filing import ticket_named_in
 from triage.channels.relaying import pass_on, share
 from triage.channels.states import state_of
 from triage.db.engine import insert_unless_there
@@ -62,17 +63,8 @@ def open_ticket(
         acceptance = accept(session, jobs, incoming, mask_stored=mask_stored)
     except Conflict:  # another worker opened it from another message on it, a moment ago
         return "The ticket was opened by another message at the same time."
-    row = {
-        "channel": channel.name,
-        "remote_id": opened.remote_id,
-        "ticket_id": acceptance.ticket_id,
-        "url": opened.url,
-        "fields": dict(opened.fields) if seen or opened.fields else None,
-        "status": Status.OPEN.value,
-        "bot_actions": 0,
-        "updated_at": datetime.now(UTC),
-    }
-    session.execute(insert_unless_there(session, RemoteTicketRow, row))
+    fields = opened.fields if seen or opened.fields else None
+    link(session, channel.name, opened.remote_id, acceptance.ticket_id, url=opened.url, fields=fields)
     if acceptance.is_new:
         telemetry.TICKETS_ACCEPTED.labels(channel.kind).inc()
     return f"Ticket {acceptance.ticket_id} was opened."
@@ -87,8 +79,7 @@ def say(session: Session, jobs: JobQueue, channel: Channel, said: Said, mask_sto
         if said.otherwise is None:
             return f"Nobody here knows the ticket {said.remote_id}."
         return open_ticket(session, jobs, channel, said.otherwise, mask_stored)
-    if _note_messages(session, row, (said.message,), mask_stored):
-        share(session, row)
+    if _note_messages(session, row, (said.message,), mask_stored) and share(session, row):
         pass_on(session, jobs, row.ticket_id, by=row.channel)
     return f"A message on ticket {row.ticket_id} was noted."
 
@@ -103,8 +94,8 @@ def close(session: Session, jobs: JobQueue, channel: Channel, closed: Closed, ma
         last = Message(f"closed:{closed.remote_id}", closed.by, closed.text, public=True, by_agent=None)
         _note_messages(session, row, (last,), mask_stored)
     _set_status(row, Status.SOLVED)
-    share(session, row)
-    pass_on(session, jobs, row.ticket_id, by=row.channel)
+    if share(session, row):
+        pass_on(session, jobs, row.ticket_id, by=row.channel)
     return f"Ticket {row.ticket_id} is solved."
 
 
@@ -128,8 +119,7 @@ def take_over(session: Session, jobs: JobQueue, channel: Channel, remote: Remote
     if row.status != remote.status.value:
         _set_status(row, remote.status)
         is_news = True
-    share(session, row)
-    if is_news:
+    if share(session, row) and is_news:
         pass_on(session, jobs, row.ticket_id, by=row.channel)
     if remote.merged_into:
         _merge(session, row, channel.name, remote.merged_into)

@@ -16,9 +16,9 @@ from triage.channels.common.calling import Caller
 from triage.channels.common.locking import refuse_changed
 from triage.channels.common.moments import moment
 from triage.channels.common.paths import parse_json, text_at, value_at
-from triage.channels.common.sweeping import Listed, sweep
-from triage.channels.common.system import Channel, Page, Services
-from triage.channels.common.tables import ChannelTable, Environment, FieldTable, Name, PollTable, Secret, Url
+from triage.channels.common.sweeping import Listed, listed, sweep
+from triage.channels.common.system import Channel, Page, Services, system_channel
+from triage.channels.common.tables import Environment, FieldTable, Name, Secret, SystemTable, Url
 from triage.channels.common.text import plain_text
 from triage.channels.common.values import (
     DeliveryFailed,
@@ -39,7 +39,7 @@ OVER = ("closed", "removed")
 PAGE = 100
 
 
-class ZammadTable(ChannelTable):
+class ZammadTable(SystemTable):
     """``kind = "zammad"``: ``fields.….to`` are attributes of a ticket, such as group, priority or an own object.
 
     ``new_in`` is the group of tickets that are filed here from a chat, where no group was decided.
@@ -51,7 +51,6 @@ class ZammadTable(ChannelTable):
     hook_secrets: Secrets | None = None
     new_in: Name | None = None
     fields: dict[Name, FieldTable] = Field(default={"queue": FieldTable(to="group")}, min_length=1)
-    poll: PollTable = PollTable()
 
     def build(self, name: str, environment: Environment, _services: Services | None) -> Channel:
         """The channel with its secrets; raises ``Misconfigured``."""
@@ -62,19 +61,7 @@ class ZammadTable(ChannelTable):
                 scheme="hmac", secrets=self.hook_secrets, header="X-Hub-Signature", algorithm="sha1", prefix="sha1="
             )
             verifier = open_verifier(scheme, environment)
-        return Channel(
-            name=name,
-            kind=self.kind,
-            policy=self.policy,
-            sending=self.sending,
-            verifier=verifier,
-            parse=parse if verifier else None,
-            system=system,
-            poll_every_s=self.poll.every_s,
-            create=system.create,
-            articles=system.articles,
-            close=system.close,
-        )
+        return system_channel(name, self, system, verifier, parse, create=system.create, articles=system.articles)
 
 
 def parse(webhook: Webhook) -> Received:
@@ -175,9 +162,7 @@ class Zammad:
             page=str(page),
             expand="true",
         )
-        tickets = body if isinstance(body, list) else []
-        found = [Listed(text_at(one, "id"), text_at(one, "updated_at")) for one in tickets]
-        return found, len(found) == PAGE
+        return listed(body if isinstance(body, list) else [], "id", "updated_at", PAGE)
 
     def articles(self) -> Iterator[Mapping[str, object]]:
         """The knowledge base in Zammad's own tables: first all but the texts, then these.

@@ -17,8 +17,8 @@ from pydantic import Field, model_validator
 from triage.channels.common.calling import Caller
 from triage.channels.common.moments import moment
 from triage.channels.common.paths import items_at, parse_json, text_at, value_at
-from triage.channels.common.system import Channel, Page, Services
-from triage.channels.common.tables import ChannelTable, Environment, FieldTable, Name, PollTable, Secret, Url
+from triage.channels.common.system import Channel, Page, Services, system_channel
+from triage.channels.common.tables import Environment, FieldTable, Name, Secret, SystemTable, Url
 from triage.channels.common.values import (
     DeliveryFailed,
     Draft,
@@ -41,7 +41,7 @@ AGENTS = ("agent", "admin")
 MOST_COMMENT_PAGES = 20
 
 
-class ZendeskTable(ChannelTable):
+class ZendeskTable(SystemTable):
     """``kind = "zendesk"``: ``user`` is the mail address of the bot's agent, ``token`` an API token."""
 
     kind: Literal["zendesk"]
@@ -50,7 +50,6 @@ class ZendeskTable(ChannelTable):
     token: Secret
     hook_secrets: Secrets | None = None
     fields: dict[Name, FieldTable] = Field(default={"queue": FieldTable(to="group")}, min_length=1)
-    poll: PollTable = PollTable()
 
     @model_validator(mode="after")
     def _known_fields(self) -> ZendeskTable:
@@ -73,19 +72,7 @@ class ZendeskTable(ChannelTable):
                 timestamp_header="X-Zendesk-Webhook-Signature-Timestamp",
             )
             verifier = open_verifier(scheme, environment)
-        return Channel(
-            name=name,
-            kind=self.kind,
-            policy=self.policy,
-            sending=self.sending,
-            verifier=verifier,
-            parse=parse if verifier else None,
-            system=system,
-            poll_every_s=self.poll.every_s,
-            create=system.create,
-            articles=system.articles,
-            close=system.close,
-        )
+        return system_channel(name, self, system, verifier, parse, create=system.create, articles=system.articles)
 
 
 def parse(webhook: Webhook) -> Received:

@@ -28,13 +28,7 @@ def plan_for(outgoing: Outgoing, policy: PolicyTable, ticket: RemoteTicket, now:
     if why := _why_not(outgoing, policy, ticket, now):
         return Plan(why=why)
     mode = policy.mode_at(now)
-    decided = {
-        decision.field: decision.value
-        for decision in outgoing.decisions
-        if decision.outcome is Outcome.APPLY
-        and decision.value is not None
-        and (policy.fields is None or decision.field in policy.fields)
-    }
+    decided = decided_by(outgoing, policy)
     answers = outgoing.answer is not None and outgoing.answer.given and policy.answers
     if mode == "apply":
         changed = {name: value for name, value in decided.items() if ticket.fields.get(name) != value}
@@ -46,6 +40,17 @@ def plan_for(outgoing: Outgoing, policy: PolicyTable, ticket: RemoteTicket, now:
     dry_run = mode == "dry-run"
     applied = list(decided) if dry_run else []
     return Plan(note=wording.note(outgoing, applied=applied, replied=False, dry_run=dry_run))
+
+
+def decided_by(outgoing: Outgoing, policy: PolicyTable) -> dict[str, str]:
+    """The values that were decided for fields which the policy lets be set."""
+    return {
+        decision.field: decision.value
+        for decision in outgoing.decisions
+        if decision.outcome is Outcome.APPLY
+        and decision.value is not None
+        and (policy.fields is None or decision.field in policy.fields)
+    }
 
 
 def send_to(system: System, outgoing: Outgoing, policy: PolicyTable, done: Steps, now: datetime) -> Sent:

@@ -13,3 +13,8 @@ def moment(value: str) -> datetime | None:
         return None
     found = found if found.tzinfo else found.replace(tzinfo=UTC)
     return found if found.year > 1970 else None
+
+
+def minutes_since(begin: datetime) -> int:
+    """How many minutes ago that was, and up to two more: clocks differ, and some count whole minutes."""
+    return int((datetime.now(UTC) - begin).total_seconds() // 60) + 2

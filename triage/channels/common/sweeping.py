@@ -39,6 +39,11 @@ class Listed:
 Lister = Callable[[datetime, int], tuple[Sequence[Listed], bool]]
 
 
+def listed(items: Sequence[object], remote_id: str, changed: str, size: int) -> tuple[list[Listed], bool]:
+    """A page whose items hold id and moment at these paths; more follows where it is full, with ``size`` items."""
+    return [Listed(text_at(one, remote_id), text_at(one, changed)) for one in items], len(items) == size
+
+
 def sweep(cursor: str | None, since: datetime, ask: Lister) -> Iterator[Page]:
     """Pages of what has changed since the cursor, or the moment where there is none.
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from sqlalchemy.orm import Session, sessionmaker
 
-from triage.channels.common.tables import PolicyTable, SendingTable
+from triage.channels.common.tables import PolicyTable, SendingTable, SystemTable
 from triage.channels.common.values import Draft, Finding, News, Opened, Outgoing, Received, RemoteTicket, Webhook
 from triage.channels.common.verify import Verifier
 from triage.desk import Desk
@@ -139,3 +139,29 @@ class Channel:
     def sends(self) -> bool:
         """Whether results of its own tickets are sent to it."""
         return self.system is not None or (self.send is not None and not self.subscribed)
+
+
+def system_channel(
+    name: str,
+    table: SystemTable,
+    system: System,
+    verifier: Verifier | None,
+    parse: Callable[[Webhook], Received],
+    *,
+    create: Callable[[Draft], str] | None = None,
+    articles: Callable[[], Iterator[Mapping[str, object]]] | None = None,
+) -> Channel:
+    """The channel of a ticketing system, which takes webhooks where they can be verified."""
+    return Channel(
+        name=name,
+        kind=table.kind,
+        policy=table.policy,
+        sending=table.sending,
+        verifier=verifier,
+        parse=parse if verifier else None,
+        system=system,
+        poll_every_s=table.poll.every_s,
+        create=create,
+        articles=articles,
+        close=system.close,
+    )

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel, model_validator
 
+from triage.deliver import CHANNEL
 from triage.errors import Misconfigured
 
 Environment = Mapping[str, str]
@@ -157,6 +158,18 @@ class ChannelTable(Table):
     sending: SendingTable = SendingTable()
 
 
+class SystemTable(ChannelTable):
+    """What the table of every ticketing system may hold beside."""
+
+    kind: str
+    poll: PollTable = PollTable()
+
+
 def source_of(name: str) -> str:
     """Under which source the tickets of a channel are stored."""
-    return f"channel:{name}"
+    return f"{CHANNEL}{name}"
+
+
+def home_of(source: str) -> str:
+    """The name of the channel that brought the tickets of a source."""
+    return source.removeprefix(CHANNEL)

@@ -27,7 +27,6 @@ PAGE, MOST_PAGES = 100, 20
 STAFF = ("OWNER", "MEMBER", "COLLABORATOR")
 # https://docs.github.com/en/rest/using-the-rest-api/issue-event-types: what a person does who works on an issue.
 WORK = ("labeled", "unlabeled", "assigned", "unassigned", "milestoned", "renamed", "closed", "reopened", "locked")
-# updated_at counts whole seconds, and GitHub's clock may be another than ours.
 MENTION = re.compile(r"(?<![\w`])@(?=[A-Za-z0-9])")
 
 

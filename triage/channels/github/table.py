@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from triage.channels.common.system import Channel, Services
-from triage.channels.common.tables import ChannelTable, Environment, FieldTable, Name, PollTable, Secret, Url
+from triage.channels.common.system import Channel, Services, system_channel
+from triage.channels.common.tables import Environment, FieldTable, Name, Secret, SystemTable, Url
 from triage.channels.common.verify import HmacTable, Secrets, open_verifier
 from triage.channels.github.fields import ASSIGNEE, LABEL
 from triage.channels.github.hooks import parse
@@ -22,7 +23,7 @@ def _repository(value: str) -> str:
     return value
 
 
-class GithubTable(ChannelTable):
+class GithubTable(SystemTable):
     """``kind = "github"``.
 
     ``login`` is the bot's account, needed only for a token that may not ask for it (one of an app). GitHub has no
@@ -38,7 +39,6 @@ class GithubTable(ChannelTable):
     notes: Literal["none", "comment"] = "none"
     bots: Literal["ignore", "take"] = "ignore"
     fields: Annotated[dict[Name, FieldTable], Field(min_length=1)]
-    poll: PollTable = PollTable()
 
     @model_validator(mode="after")
     def _can_be_used(self) -> GithubTable:
@@ -73,14 +73,6 @@ class GithubTable(ChannelTable):
             has_hook=verifier is not None,
             timeout_s=self.sending.timeout_s,
         )
-        return Channel(
-            name=name,
-            kind=self.kind,
-            policy=self.policy.model_copy(update={"notes": self.policy.notes and self.notes == "comment"}),
-            sending=self.sending,
-            verifier=verifier,
-            parse=partial(parse, repository=self.repository, take_bots=self.bots == "take") if verifier else None,
-            system=issues,
-            poll_every_s=self.poll.every_s,
-            close=issues.close,
-        )
+        take = partial(parse, repository=self.repository, take_bots=self.bots == "take")
+        policy = self.policy.model_copy(update={"notes": self.policy.notes and self.notes == "comment"})
+        return replace(system_channel(name, self, issues, verifier, take), policy=policy)

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from triage.channels.common.calling import Caller
-from triage.channels.common.system import Channel, Services
-from triage.channels.common.tables import ChannelTable, Environment, FieldTable, Name, PollTable, Secret, Url
+from triage.channels.common.system import Channel, Services, system_channel
+from triage.channels.common.tables import Environment, FieldTable, Name, Secret, SystemTable, Url
 from triage.channels.common.verify import PathTable, Secrets, open_verifier
 from triage.channels.helpdesk.bodies import is_number, parse
 from triage.channels.helpdesk.tickets import CUSTOM, MOST_BYTES, NUMBERED, Helpdesk, Site
@@ -16,7 +16,7 @@ from triage.channels.helpdesk.tickets import CUSTOM, MOST_BYTES, NUMBERED, Helpd
 Number = Annotated[int, Field(ge=1)]
 
 
-class HelpdeskTable(ChannelTable):
+class HelpdeskTable(SystemTable):
     """``kind = "helpdesk"``. ``bot`` is the number of the bot's user, by which its own follow-ups are known.
 
     ``url`` is where its pages begin, ``/api/`` stands below it; ``open_statuses`` are those of tickets to work on;
@@ -33,7 +33,6 @@ class HelpdeskTable(ChannelTable):
     fields: Annotated[dict[Name, FieldTable], Field(min_length=1)]
     new_in: Number | None = None
     open_statuses: Annotated[tuple[Number, ...], Field(min_length=1)] = (1, 2)
-    poll: PollTable = PollTable()
 
     @model_validator(mode="after")
     def _can_be_used(self) -> HelpdeskTable:
@@ -65,15 +64,4 @@ class HelpdeskTable(ChannelTable):
         verifier = None
         if self.hook_secrets:
             verifier = open_verifier(PathTable(scheme="path", secrets=self.hook_secrets), environment)
-        return Channel(
-            name=name,
-            kind=self.kind,
-            policy=self.policy,
-            sending=self.sending,
-            verifier=verifier,
-            parse=parse if verifier else None,
-            system=system,
-            poll_every_s=self.poll.every_s,
-            create=system.create,
-            close=system.close,
-        )
+        return system_channel(name, self, system, verifier, parse, create=system.create)

@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from triage.channels.common.paths import parse_json, text_at
-from triage.channels.common.system import Channel, Services
-from triage.channels.common.tables import ChannelTable, Environment, FieldTable, Name, PollTable, Secret, Url
+from triage.channels.common.system import Channel, Services, system_channel
+from triage.channels.common.tables import Environment, FieldTable, Name, Secret, SystemTable, Url
 from triage.channels.common.values import Look, Received, Webhook
 from triage.channels.common.verify import HmacTable, Secrets, open_verifier
 from triage.channels.rt.bodies import CUSTOM, PLAIN_FIELDS
@@ -16,7 +16,7 @@ from triage.channels.rt.tickets import RequestTracker, Site
 from triage.errors import BadInput
 
 
-class RtTable(ChannelTable):
+class RtTable(SystemTable):
     """``kind = "rt"``. ``user`` is the bot's account, by which its own doings are known; a token or its password.
 
     ``new_in`` is the queue of tickets that are filed here from a chat, where no queue was decided.
@@ -30,7 +30,6 @@ class RtTable(ChannelTable):
     hook_secrets: Secrets | None = None
     new_in: Name = "General"
     fields: dict[Name, FieldTable] = Field(default={"queue": FieldTable(to="Queue")}, min_length=1)
-    poll: PollTable = PollTable()
 
     @model_validator(mode="after")
     def _one_way_in(self) -> RtTable:
@@ -62,18 +61,7 @@ class RtTable(ChannelTable):
                 signs="{timestamp}.{body}",
             )
             verifier = open_verifier(scheme, environment)
-        return Channel(
-            name=name,
-            kind=self.kind,
-            policy=self.policy,
-            sending=self.sending,
-            verifier=verifier,
-            parse=parse if verifier else None,
-            system=system,
-            poll_every_s=self.poll.every_s,
-            create=system.create,
-            close=system.close,
-        )
+        return system_channel(name, self, system, verifier, parse, create=system.create)
 
 
 def parse(webhook: Webhook) -> Received:

@@ -11,6 +11,7 @@ from slack_sdk.errors import SlackApiError
 from sqlalchemy import select
 
 from triage.channels.common.memory import recall, remember
+from triage.channels.common.places import place_in
 from triage.channels.common.system import Services
 from triage.channels.common.tables import Mode, source_of
 from triage.channels.common.values import DeliveryFailed, Gone, Received
@@ -63,11 +64,8 @@ class SlackDesk:
 
     def remote_of(self, ticket_id: str) -> RemoteTicketRow | None:
         """The thread that a ticket lives in."""
-        query = select(RemoteTicketRow).where(
-            RemoteTicketRow.channel == self.name, RemoteTicketRow.ticket_id == ticket_id
-        )
         with self.services.sessions() as session:
-            return session.scalars(query).first()
+            return place_in(session, self.name, ticket_id)
 
     def story(self, ticket_id: str) -> TicketRow:
         """The ticket with all that was made of it; raises ``NotFound``."""
