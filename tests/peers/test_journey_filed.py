@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import shutil
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from tests.peers.homes import POLICY, new_home
 from tests.peers.rt import SECRET, RequestTracker, request_tracker
-from tests.peers.slack import ANA, HELP, LocalSlack, local_slack, screen
+from tests.peers.slack import ANA, HELP, LocalSlack, connected, local_slack
 from tests.processes import environment, free_port, is_ready, run, running, until
-from triage.db.upgrade import upgrade_database
 
 QUESTION = "<@U0SOCK> How do I connect to the VPN with FennGate from home?"
 CHANNELS = """
@@ -41,12 +40,6 @@ policy = {{ mode = "apply" }}
 to = "Queue"
 values = {{ network = "Network", hardware = "Hardware" }}
 """
-POLICY = """
-[[rules]]
-name = "VPN belongs to the network"
-keywords = ["vpn"]
-set = { queue = "network" }
-"""
 # Any: what REST answers is plain JSON.
 Json = dict[str, Any]
 
@@ -63,11 +56,7 @@ class Desk:
 
     def is_up(self) -> None:
         until(lambda: is_ready(self.url), what="the server")
-        until(self._is_connected, what="the socket")
-
-    def _is_connected(self) -> bool:
-        with screen(self.slack) as page:
-            return any(app["appId"] == "A01SOCK" and app["connected"] for app in page.seen[0]["state"]["apps"])
+        until(lambda: connected(self.slack), what="the socket")
 
     def numbers(self) -> list[str]:
         return [str(one["id"]) for one in self.rt.bot.get("/tickets", params={"query": "id > 0"}).json()["items"]]
@@ -90,9 +79,7 @@ class Desk:
 
 @pytest.fixture
 def desk(peers: Path, sample_home: Path, encoder_folder: Path, tmp_path: Path) -> Iterator[Desk]:
-    home = Path(shutil.copytree(sample_home, tmp_path / "home"))
-    (home / "policy.toml").write_text(POLICY)
-    upgrade_database(f"sqlite:///{home / 'triage.db'}")
+    home = new_home(sample_home, tmp_path, POLICY)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with (

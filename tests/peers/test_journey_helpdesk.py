@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -15,10 +14,10 @@ import pytest
 from sqlalchemy.orm import Session
 
 from tests.peers.helpdesk import ALICE, BOT, GENERAL, HARDWARE, NETWORK, HelpdeskSite, helpdesk
+from tests.peers.homes import POLICY, new_home
 from tests.processes import environment, free_port, is_ready, run, running, until
 from triage.db.engine import open_engine
 from triage.db.tables import RemoteTicketRow
-from triage.db.upgrade import upgrade_database
 
 QUESTION = "How do I connect to the VPN with FennGate from home?"
 CHANNEL = f"""
@@ -35,12 +34,6 @@ sending = {{{{ first_wait_s = 0.2, longest_wait_s = 1 }}}}
 [channels.desk.fields.queue]
 to = "queue"
 values = {{{{ network = "{NETWORK}", hardware = "{HARDWARE}" }}}}
-"""
-POLICY = """
-[[rules]]
-name = "VPN belongs to the network"
-keywords = ["vpn"]
-set = { queue = "network" }
 """
 # Any: what REST answers is plain JSON.
 Json = dict[str, Any]
@@ -96,9 +89,7 @@ def kill(server: subprocess.Popen[bytes]) -> None:
 
 @pytest.fixture
 def desk(sample_home: Path, encoder_folder: Path, tmp_path: Path, peers: Path) -> Iterator[Desk]:
-    home = Path(shutil.copytree(sample_home, tmp_path / "home"))
-    (home / "policy.toml").write_text(POLICY)
-    upgrade_database(f"sqlite:///{home / 'triage.db'}")
+    home = new_home(sample_home, tmp_path, POLICY)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with helpdesk(tmp_path / "helpdesk", f"{url}/v1/webhooks/desk/hush") as site:

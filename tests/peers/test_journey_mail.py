@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
@@ -15,8 +14,8 @@ import pytest
 
 from tests.mailserver import Postbox, post_office
 from tests.peers.dovecot import PASSWORD, Dovecot, dovecot
+from tests.peers.homes import new_home
 from tests.processes import environment, free_port, is_ready, run, running, until
-from triage.db.upgrade import upgrade_database
 
 ADDRESS = "help@desk.example"
 CHANNEL = """
@@ -79,8 +78,7 @@ def delivered(ticket: Json) -> bool:
 
 @pytest.fixture
 def desk(sample_home: Path, encoder_folder: Path, tmp_path: Path) -> Iterator[Desk]:
-    home = Path(shutil.copytree(sample_home, tmp_path / "home"))
-    upgrade_database(f"sqlite:///{home / 'triage.db'}")
+    home = new_home(sample_home, tmp_path)
     port = free_port()
     with (
         tempfile.TemporaryDirectory(prefix="triage-mail-") as folder,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.peers.homes import POLICY, new_home
 from tests.peers.rt import SECRET, RequestTracker, request_tracker
 from tests.processes import environment, free_port, is_ready, run, running, until
-from triage.db.upgrade import upgrade_database
 
 MAIL = """From: Dora Diaz <dora@fennvale.example>
 To: rt@desk.test
@@ -36,12 +35,6 @@ policy = {{ mode = "apply" }}
 [channels.rt.fields.queue]
 to = "Queue"
 values = {{ network = "Network", hardware = "Hardware" }}
-"""
-POLICY = """
-[[rules]]
-name = "VPN belongs to the network"
-keywords = ["vpn"]
-set = { queue = "network" }
 """
 # Any: what REST answers is plain JSON.
 Json = dict[str, Any]
@@ -87,9 +80,7 @@ def delivered(ticket: Json) -> bool:
 
 @pytest.fixture
 def desk(sample_home: Path, encoder_folder: Path, tmp_path: Path) -> Iterator[Desk]:
-    home = Path(shutil.copytree(sample_home, tmp_path / "home"))
-    (home / "policy.toml").write_text(POLICY)
-    upgrade_database(f"sqlite:///{home / 'triage.db'}")
+    home = new_home(sample_home, tmp_path, POLICY)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with request_tracker(tmp_path / "rt", f"{url}/v1/webhooks/rt") as rt:

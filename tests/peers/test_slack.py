@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,20 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.peers.slack import AGENTS, ANA, BEA, CARL, HELP, SIGNING_SECRET, WATCHED, LocalSlack, local_slack, screen
+from tests.peers.homes import new_home
+from tests.peers.slack import (
+    AGENTS,
+    ANA,
+    BEA,
+    CARL,
+    HELP,
+    SIGNING_SECRET,
+    WATCHED,
+    LocalSlack,
+    connected,
+    local_slack,
+    screen,
+)
 from tests.processes import environment, free_port, is_ready, running, until
 
 ASKED = "How do I connect to the VPN with FennGate from home?"
@@ -84,17 +96,14 @@ def desk(
     encoder_folder: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[HelpDesk]:
-    from triage.db.upgrade import upgrade_database
-
     folder = tmp_path_factory.mktemp("slack")
-    home = Path(shutil.copytree(sample_home, folder / "home"))
+    home = new_home(sample_home, folder)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     by_socket = request.param == "socket"
     with local_slack(peers, folder, None if by_socket else f"{url}/v1/webhooks/slack") as slack:
         way = 'app_token = "env:APP"' if by_socket else 'signing_secret = "env:SIGNING"'
         (home / "channels.toml").write_text(CHANNEL.format(way=way, api=f"{slack.url}/api"))
-        upgrade_database(f"sqlite:///{home / 'triage.db'}")
         env = environment(home, encoder_folder, port=str(port), poll_interval_s="0.05", duplicate_days="0")
         env |= {"BOT": "xoxb-sock" if by_socket else "xoxb-http", "APP": "xapp-sock", "SIGNING": SIGNING_SECRET}
         with running(env, "serve", log=folder / "serve.log"):
@@ -102,11 +111,6 @@ def desk(
             if by_socket:
                 until(lambda: connected(slack), what="the socket")
             yield HelpDesk(slack, url, "U0SOCK" if by_socket else "U0HTTP", "A01SOCK" if by_socket else "A02HTTP")
-
-
-def connected(slack: LocalSlack) -> bool:
-    with screen(slack) as page:
-        return any(app["appId"] == "A01SOCK" and app["connected"] for app in page.seen[0]["state"]["apps"])
 
 
 def buttons(message: Message) -> list[str]:

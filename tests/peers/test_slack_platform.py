@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -13,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.peers.homes import new_home
 from tests.peers.slack.server import SlackServer, event, send, slack_server
 from tests.processes import environment, free_port, is_ready, running, until
-from triage.db.upgrade import upgrade_database
 
 SECRET = "signing secret"
 ASKED = "How do I connect to the VPN with FennGate from home?"
@@ -58,8 +57,7 @@ class Desk:
 
 @pytest.fixture
 def desk(sample_home: Path, encoder_folder: Path, tmp_path: Path) -> Iterator[Desk]:
-    home = Path(shutil.copytree(sample_home, tmp_path / "home"))
-    upgrade_database(f"sqlite:///{home / 'triage.db'}")
+    home = new_home(sample_home, tmp_path)
     port = free_port()
     with slack_server() as slack:
         (home / "channels.toml").write_text(CHANNEL.format(api=slack.api))

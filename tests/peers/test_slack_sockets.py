@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -14,10 +13,10 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.peers.homes import new_home
 from tests.peers.slack.server import SlackServer, event, slack_server
 from tests.peers.slack.sockets import Sockets, sockets
 from tests.processes import environment, free_port, is_ready, running, until
-from triage.db.upgrade import upgrade_database
 
 CHANNEL = """
 [channels.slack]
@@ -59,8 +58,7 @@ def mention(number: int) -> Json:
 @pytest.fixture(scope="module")
 def desk(sample_home: Path, encoder_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     folder = tmp_path_factory.mktemp("sockets")
-    home = Path(shutil.copytree(sample_home, folder / "home"))
-    upgrade_database(f"sqlite:///{home / 'triage.db'}")
+    home = new_home(sample_home, folder)
     port = free_port()
     with slack_server() as slack, sockets() as held:
         slack.socket_url = held.url
@@ -103,6 +101,7 @@ def test_what_was_acknowledged_before_the_cut_is_done(desk: Desk) -> None:
     desk.sockets.cut()
     until(lambda: desk.is_answered("1795.0003"), what="the reply")
     desk.sockets.another(before)
+    assert desk.replies()["1795.0003"] == 1
 
 
 @pytest.mark.parametrize("reason", ["refresh_requested", "warning"])
@@ -113,6 +112,7 @@ def test_slack_may_ask_for_another_connection(desk: Desk, reason: str) -> None:
     desk.sockets.another(before)
     desk.sockets.push(mention(number), f"e{number}")
     until(lambda: desk.is_answered(f"1795.{number:04d}"), what="the reply")
+    assert desk.replies()[f"1795.{number:04d}"] == 1
 
 
 def test_a_burst_that_is_cut_is_all_there_once_slack_has_repeated_it(desk: Desk) -> None:

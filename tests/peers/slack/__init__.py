@@ -136,6 +136,12 @@ def screen(slack: LocalSlack) -> Iterator[Screen]:
         thread.join(5)
 
 
+def connected(slack: LocalSlack) -> bool:
+    """Whether our app holds its Socket Mode connection."""
+    with screen(slack) as page:
+        return any(app["appId"] == "A01SOCK" and app["connected"] for app in page.seen[0]["state"]["apps"])
+
+
 def _watch(connection: Any, state: Any) -> None:
     try:
         connection.run_until_completion(state)
