@@ -15,6 +15,9 @@ from triage.tickets.model import DeliveryState, IncomingTicket
 
 RESULT, DECISION_MADE, ANSWER_GIVEN, FILED = "result", "decision.made", "answer.given", "ticket.filed"
 CHANNEL = "channel:"  # begins the source of tickets that a channel brought
+# A feature of tickets whose requester is only a guest: what is not for everybody is not for them.
+GUEST = "requester_is_guest"
+PUBLIC = "public"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,17 @@ class Outlets:
     audiences: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     filed: Mapping[str, str] = field(default_factory=dict)
 
+    def audiences_of(self, ticket: IncomingTicket, usual: tuple[str, ...]) -> tuple[str, ...]:
+        """Whose articles may be quoted to the requester."""
+        return narrowed(self.audiences.get(ticket.source, usual), is_guest=GUEST in ticket.features)
+
 
 NO_OUTLETS = Outlets()
+
+
+def narrowed(audiences: tuple[str, ...], *, is_guest: bool) -> tuple[str, ...]:
+    """The audiences, as far as they are for guests too."""
+    return tuple(one for one in audiences if one == PUBLIC) if is_guest else audiences
 
 
 def deliver(

@@ -131,7 +131,7 @@ def process(
         ticket, settled = store.as_incoming(row), store.settled(row)
         earlier = open_tickets_before(session, row, days=desk.duplicate_days)
     loaded = desk.current()
-    loaded = replace(loaded, audiences=outlets.audiences.get(ticket.source, loaded.audiences))
+    loaded = replace(loaded, audiences=outlets.audiences_of(ticket, loaded.audiences))
     original = original_of(ticket, earlier, loaded.encoder)
     assessment = assess(ticket, loaded, settled, ticket_id=ticket_id, duplicate_of=original)
     # Before the transaction: nothing may be locked while somebody else's server thinks.

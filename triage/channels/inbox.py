@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, cast
@@ -19,7 +20,17 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from triage import telemetry
 from triage.channels.common.system import Channel
-from triage.channels.common.values import Closed, DeliveryFailed, Gone, Happening, Look, Opened, Received, Said
+from triage.channels.common.values import (
+    Closed,
+    DeliveryFailed,
+    Gone,
+    Happening,
+    Look,
+    Opened,
+    Received,
+    RemoteTicket,
+    Said,
+)
 from triage.channels.retrying import pause_s
 from triage.channels.takeover import close, open_ticket, say, take_over
 from triage.db.engine import insert_unless_there
@@ -178,6 +189,14 @@ def listed(
     return session.scalars(query.where(ReceivedRow.channel == channel) if channel else query).all()
 
 
+def state_of_received(session: Session, channel: str, key: str) -> ReceivedState | None:
+    """What became of what came with that key; None where nothing did."""
+    state = session.scalar(
+        select(ReceivedRow.state).where(ReceivedRow.channel == channel, ReceivedRow.key == short_key(key))
+    )
+    return ReceivedState(state) if state else None
+
+
 def short_key(key: str) -> str:
     """The key as it is stored: a long one by its hash."""
     clean = key.replace("\0", "")
@@ -188,26 +207,44 @@ def _apply(
     sessions: sessionmaker[Session], jobs: JobQueue, channel: Channel, happening: Happening, mask_stored: bool
 ) -> str:
     """One happening in one transaction; a repeat of it changes nothing."""
-    remote = None
-    if isinstance(happening, Look):
-        read = channel.read or (channel.system.read if channel.system else None)
-        if read is None:
-            raise BadInput("The channel cannot read tickets: give it the address of the system.")
-        remote = read(happening.remote_id)
-    if isinstance(happening, Opened) and channel.complete:
-        happening = channel.complete(happening)
+    if isinstance(happening, Said) and happening.after:
+        with sessions() as session:
+            if state_of_received(session, channel.name, happening.after) is ReceivedState.PENDING:
+                raise DeliveryFailed("What opens its ticket has still to be worked on.")
+    found = _looked_up(channel, happening)
     with sessions.begin() as session:
-        match happening:
+        match found:
             case Opened():
-                return open_ticket(session, jobs, channel, happening, mask_stored)
+                return open_ticket(session, jobs, channel, found, mask_stored)
             case Said():
-                return say(session, jobs, channel, happening, mask_stored)
+                return say(session, jobs, channel, found, mask_stored)
             case Closed():
-                return close(session, jobs, channel, happening, mask_stored)
-            case Look():
-                assert remote is not None
-                return take_over(session, jobs, channel, remote, mask_stored)
+                return close(session, jobs, channel, found, mask_stored)
+            case RemoteTicket():
+                return take_over(session, jobs, channel, found, mask_stored)
     raise TicketRefused("This kind of happening is not known.")
+
+
+def _looked_up(channel: Channel, happening: Happening) -> Opened | Said | Closed | RemoteTicket:
+    """The happening with what takes a call to know, before anything is locked."""
+    if isinstance(happening, Look):
+        try:
+            return _read(channel, happening)
+        except Gone:
+            if happening.otherwise is None:
+                raise
+            happening = happening.otherwise
+    complete = channel.complete or (lambda opened: opened)
+    if isinstance(happening, Said) and happening.otherwise:
+        return replace(happening, otherwise=complete(happening.otherwise))
+    return complete(happening) if isinstance(happening, Opened) else happening
+
+
+def _read(channel: Channel, look: Look) -> RemoteTicket:
+    read = channel.read or (channel.system.read if channel.system else None)
+    if read is None:
+        raise BadInput("The channel cannot read tickets: give it the address of the system.")
+    return read(look.remote_id)
 
 
 def _try_again(

@@ -25,13 +25,17 @@ Json = dict[str, Any]
 
 @dataclass
 class SlackServer:
-    """``calls`` are the methods with their arguments; ``tired`` is how often each method answers 429 first."""
+    """``calls`` are the methods with their arguments; ``tired`` is how often each method answers 429 first.
+
+    ``errors`` are what a method answers, everywhere (by its name) or in one channel (by its name and the channel's id).
+    """
 
     port: int = 0
     calls: list[tuple[str, Json]] = field(default_factory=list)
     tired: dict[str, int] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     messages: list[Json] = field(default_factory=list)
+    guests: set[str] = field(default_factory=set)
     written: list[Json] = field(default_factory=list)  # what people have written in every thread
     socket_url: str = ""
     scopes: str | None = None  # what the token was granted, which Slack tells in a header of each answer
@@ -50,8 +54,9 @@ class SlackServer:
             if self.tired.get(method, 0) > 0:
                 self.tired[method] -= 1
                 return 429, {"Retry-After": "1"}, {"ok": False, "error": "ratelimited"}
-            if method in self.errors:
-                return 200, {}, {"ok": False, "error": self.errors[method]}
+            error = self.errors.get(method) or self.errors.get(f"{method} {given.get('channel')}")
+            if error:
+                return 200, {}, {"ok": False, "error": error}
             headers = {"X-OAuth-Scopes": self.scopes} if self.scopes else {}
             return 200, headers, {"ok": True} | self._answer(method, given)
 
@@ -68,9 +73,19 @@ class SlackServer:
             page |= {"has_more": True, "response_metadata": {"next_cursor": str(begin + len(page["messages"]))}}
         answers: dict[str, Json] = {
             "auth.test": {"user": "triage", "team": "Fennvale", "user_id": "U0BOT", "bot_id": "B0BOT", "team_id": "T1"},
-            "users.info": {"user": {"id": user, "name": user, "locale": "en-US", "profile": profile}},
+            "users.info": {
+                "user": {
+                    "id": user,
+                    "name": user,
+                    "locale": "en-US",
+                    "profile": profile,
+                    "is_restricted": user in self.guests,
+                }
+            },
             "conversations.replies": page,
-            "conversations.history": {"messages": []},
+            "conversations.history": {
+                "messages": [one for one in self.messages if one["channel"] == given.get("channel")]
+            },
             "chat.getPermalink": {"permalink": f"https://slack.example/{given.get('message_ts')}"},
             "usergroups.users.list": {"users": ["U2"] if given.get("usergroup") == "S0DESK" else []},
             "apps.connections.open": {"url": self.socket_url},

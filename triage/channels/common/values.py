@@ -123,11 +123,15 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A further message on a ticket; ``otherwise`` is opened where nobody here knows that ticket."""
+    """A further message on a ticket; ``otherwise`` is opened where nobody here knows that ticket.
+
+    ``after``: the key of what opens that ticket. Where that has come and still waits to be worked on, this waits too.
+    """
 
     remote_id: str
     message: Message
     otherwise: Opened | None = None
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +145,13 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Something happened to a ticket: read it where it lives, and take over what is new."""
+    """Something happened to a ticket: read it where it lives, and take over what is new.
+
+    ``otherwise`` is opened where it cannot be read and nobody here knows it.
+    """
 
     remote_id: str
+    otherwise: Opened | None = None
 
 
 Happening = Opened | Said | Closed | Look

@@ -10,7 +10,7 @@ from slack_sdk.errors import SlackApiError
 from sqlalchemy.exc import IntegrityError
 
 from triage.channels.common.tables import source_of
-from triage.channels.common.values import Closed, Gone, Message, Received, Said
+from triage.channels.common.values import Closed, DeliveryFailed, Message, Received, Said
 from triage.channels.outgoing import given_answer
 from triage.channels.relaying import pass_on
 from triage.channels.slack.cards import CHANGE
@@ -19,6 +19,7 @@ from triage.channels.slack.escape import escaped
 from triage.channels.slack.limits import Block
 from triage.channels.slack.modal import change_view, labels_of
 from triage.channels.slack.replies import answer_blocks, settled
+from triage.channels.slack.threads import asked_as, post, thread_of
 from triage.channels.slack.words import say
 from triage.db.tables import TicketRow
 from triage.errors import NotFound
@@ -93,9 +94,9 @@ def on_article(desk: SlackDesk, body: Body) -> None:
         return
     _, _, article_id = str(body["actions"][0].get("value", "")).partition(" ")
     loaded = desk.services.desk.current()
-    audiences = desk.table.policy.audiences or loaded.audiences
     run = ticket.runs[-1]
-    hits = loaded.knowledge.search(run.text, audiences=tuple(audiences), language=run.language, limit=20)
+    audiences = loaded.audiences if run.audiences is None else tuple(run.audiences)
+    hits = loaded.knowledge.search(run.text, audiences=audiences, language=run.language, limit=20)
     hit = next((one for one in hits if one.article_id == article_id), None)
     if hit is None:
         _settle(desk, body, say("sorry", _language(ticket)))
@@ -106,23 +107,33 @@ def on_article(desk: SlackDesk, body: Body) -> None:
     )
     _once(lambda: _judge(desk, ticket.id, note))
     blocks = answer_blocks(hit.citation.text, (hit.citation,), run.language)
-    channel, thread = str(body["channel"]["id"]), _thread(body)
-    _post(desk, channel, thread, say("answer_found", run.language), blocks)
+    try:
+        post(desk, (str(body["channel"]["id"]), _thread(body)), say("answer_found", run.language), blocks)
+    except DeliveryFailed as error:
+        log.warning("could not be said", reason=str(error))
 
 
 def on_share(desk: SlackDesk, body: Body) -> None:
     """An answer that only its requester saw is shown to the channel."""
     ticket = _own_ticket(desk, body)
     remote = desk.remote_of(ticket.id) if ticket else None
-    if ticket is None or remote is None or ticket.runs[-1].answer is None:
+    run = ticket.runs[-1] if ticket else None
+    if ticket is None or remote is None or run is None or run.answer is None:
         return
-    answer = ticket.runs[-1].answer
-    given = given_answer(answer)
+    key = f"shared:{run.id}"
+    if not desk.keep_once(key, True):
+        return  # the button stays, as Slack takes none from what only one person sees
+    given = given_answer(run.answer)
     language = _language(ticket)
     blocks = answer_blocks(given.text, given.citations, language)
-    channel, ts = place_of(remote.remote_id)
     user = str(body["user"]["id"])
-    _post(desk, channel, ts, say("shared", language, user=f"<@{user}>"), blocks)
+    try:
+        place = thread_of(desk, asked_as(ticket, remote.remote_id))
+        post(desk, place, say("shared", language, user=f"<@{user}>"), blocks)
+    except DeliveryFailed as error:
+        desk.drop(key)
+        log.warning("not shared", ticket=ticket.id, reason=str(error))
+        tell(desk, body, say("trouble", language))
 
 
 def on_accept(desk: SlackDesk, body: Body) -> None:
@@ -163,12 +174,10 @@ def on_take(desk: SlackDesk, body: Body) -> None:
     said = Message(f"taken:{person.user_id}", person.address, "Takes the ticket.", public=False, by_agent=True)
     desk.take(Received(f"taken:{ticket.id}:{person.user_id}", "taken", (Said(remote.remote_id, said),)))
     words = say("taken", _language(ticket), agent=f"<@{person.user_id}>")
-    place = desk.recall(f"thread:{ticket.id}")
     try:
-        channel, ts = place_of(str(place) if place else remote.remote_id)
-        _post(desk, channel, ts, words, [])
-    except Gone:
-        log.warning("thread is gone", ticket=ticket.id)
+        post(desk, thread_of(desk, asked_as(ticket, remote.remote_id)), words, [])
+    except DeliveryFailed as error:
+        log.warning("the requester was not told", ticket=ticket.id, reason=str(error))
     _settle(desk, body, f"Taken by {escaped(person.name)}.")
 
 
@@ -249,13 +258,6 @@ def _settle(desk: SlackDesk, body: Body, note: str) -> None:
     except SlackApiError as error:
         log.warning("message not updated", reason=str(failure(error)))
         tell(desk, body, note)
-
-
-def _post(desk: SlackDesk, channel: str, thread: str, text: str, blocks: list[Block]) -> None:
-    try:
-        desk.client.chat_postMessage(channel=channel, thread_ts=thread, text=text, blocks=blocks or None)
-    except SlackApiError as error:
-        log.warning("could not be said", reason=str(failure(error)))
 
 
 def _thread(body: Body) -> str:

@@ -25,6 +25,7 @@ from triage.channels.common.values import Webhook
 from triage.channels.slack import actions, cards, home, messages, modal, replies
 from triage.channels.slack.asking import ask, offer
 from triage.channels.slack.desk import SlackDesk, failure
+from triage.channels.slack.escape import escaped
 from triage.channels.slack.limits import fit
 from triage.channels.slack.manifest import SHORTCUT
 from triage.channels.slack.upkeep import tick
@@ -203,9 +204,7 @@ class SlackApp:
 
         @app.shortcut(SHORTCUT)
         def make_ticket(ack: Ack, body: Body) -> None:
-            event = {"reaction": desk.table.emoji, "item": {"type": "message"}}
-            event["item"] = {"type": "message", "channel": body["channel"]["id"], "ts": body["message"]["ts"]}
-            messages.on_reaction(desk, event)
+            messages.on_shortcut(desk, str(body["channel"]["id"]), body["message"], str(body["user"]["id"]))
             ack()
 
     def _mark_card(self, card: dict[str, str], user: str) -> None:
@@ -214,7 +213,7 @@ class SlackApp:
         )["messages"]
         blocks = found[0].get("blocks") or [] if found else []
         name = self._desk.people.person(user).name
-        note = f"Changed by {name}."
+        note = f"Changed by {escaped(name)}."
         self._desk.client.chat_update(
             channel=card["channel"], ts=card["ts"], text=note, blocks=replies.settled(blocks, note)
         )
@@ -275,7 +274,7 @@ class SlackApp:
         @assistant.user_message
         def asked(payload: Body, context: BoltContext, set_status: SetStatus) -> None:
             # bolt takes every thread of a direct conversation for the pane; one that is a ticket stays one.
-            if desk.ticket_at(f"{context.channel_id}:{context.thread_ts}"):
+            if messages.is_ticket(desk, str(context.channel_id), str(context.thread_ts)):
                 messages.on_message(desk, payload, context.bot_user_id or "")
             elif messages.is_written_by_a_person(payload):
                 self._later(self._answer_in_pane, payload, context, set_status)

@@ -11,6 +11,7 @@ from triage.channels.slack.escape import escaped, markdown, markdown_link
 from triage.channels.slack.limits import BUTTON_VALUE, Block, actions, button, context, section
 from triage.channels.slack.replies import FILE, answer_blocks, sources
 from triage.channels.slack.words import say
+from triage.deliver import narrowed
 from triage.pipeline import assess
 from triage.tickets.model import IncomingTicket
 
@@ -30,8 +31,8 @@ def ask(desk: SlackDesk, question: str, user_id: str) -> Said:
     """The cited answer to a question, or why there is none."""
     person = desk.people.person(user_id)
     loaded = desk.services.desk.current()
-    if desk.table.policy.audiences is not None:
-        loaded = replace(loaded, audiences=desk.table.policy.audiences)
+    allowed = loaded.audiences if desk.table.policy.audiences is None else desk.table.policy.audiences
+    loaded = replace(loaded, audiences=narrowed(allowed, is_guest=person.is_guest))
     assessment = assess(IncomingTicket("", question, person.address, channel="slack"), loaded)
     language = assessment.understanding.language or person.language
     said = assessment.answer

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from triage.channels.common.values import Outgoing
-from triage.channels.slack.escape import cut, escaped, link
+from triage.channels.slack.escape import cut_mrkdwn, escaped, link, title_of
 from triage.channels.slack.limits import Block, actions, button, context, fit, header, section
 from triage.privacy import mask, names_of
 from triage.tickets.model import Decision, Outcome
 
+LONGEST_TEXT = 600
 ACCEPT, CHANGE, TAKE = "triage_accept", "triage_change", "triage_take"
 
 
@@ -15,10 +16,10 @@ def card(outgoing: Outgoing, url: str | None, *, note: str = "") -> list[Block]:
     """The card of a ticket, without what is personal: it stands in a channel that others read."""
     names = names_of(outgoing.requester, outgoing.features)
     text = mask(f"{outgoing.subject}\n{outgoing.text}".strip(), names=names)
-    lines = text.splitlines() or ["(no text)"]
-    blocks: list[Block] = [header(lines[0])]
-    if len(text) > len(lines[0]):
-        blocks.append(section(escaped(cut(text[len(lines[0]) :].strip(), 600))))
+    title = title_of(text)
+    blocks: list[Block] = [header(title or "(no text)")]
+    if rest := text.removeprefix(title).strip():
+        blocks.append(section(cut_mrkdwn(escaped(rest), LONGEST_TEXT)))
     blocks += [section(_decision(one)) for one in outgoing.decisions[:8]]
     answer = outgoing.answer
     if answer is not None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
+from slack_sdk.web import SlackResponse
 from sqlalchemy import select
 
-from triage.channels.common.memory import recall, remember
+from triage.channels.common.memory import forget, recall, remember, remember_once
 from triage.channels.common.places import place_in
 from triage.channels.common.system import Services
 from triage.channels.common.tables import Mode, source_of
 from triage.channels.common.values import DeliveryFailed, Gone, Received
+from triage.channels.inbox import ReceivedState, state_of_received
 from triage.channels.slack.people import People
 from triage.channels.slack.table import AnswerIn, SlackTable
 from triage.db.tables import RemoteTicketRow, TicketRow
@@ -25,12 +27,15 @@ GONE = {
     "channel_not_found": "the channel does not exist, or the app was not invited to it",
     "not_in_channel": "the app is not in the channel: invite it there",
     "is_archived": "the channel is archived",
-    "message_not_found": "the message was deleted",
-    "thread_not_found": "the thread was deleted",
     "user_not_found": "the person has left",
+    "user_disabled": "the person's account was closed",
+    "user_not_visible": "the person may not be seen by the app, as a guest or one of another organization",
+    "user_not_in_channel": "the person is not in the channel",
+    "messages_tab_disabled": "the app takes no messages: turn its Messages Tab on",
     "cannot_dm_bot": "the person is a bot",
     "restricted_action": "the workspace forbids it there",
 }
+DELETED = {"message_not_found": "the message was deleted", "thread_not_found": "the thread was deleted"}
 TIRED = {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
 BROKEN = {"invalid_auth", "account_inactive", "token_revoked", "token_expired", "not_authed", "missing_scope"}
 
@@ -40,6 +45,10 @@ MODE, ANSWERS = "setting:mode", "setting:answers:"
 PAGE, MOST_PAGES = 200, 10
 MODES: tuple[Mode, ...] = ("off", "dry-run", "suggest", "apply")
 ANSWER_WAYS: tuple[AnswerIn, ...] = ("thread", "ephemeral")
+
+
+class Deleted(Gone):
+    """Who wrote the message took it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +70,11 @@ class SlackDesk:
         with self.services.sessions() as session:
             row = session.get(RemoteTicketRow, (self.name, remote_id))
             return row.ticket_id if row else None
+
+    def came_as(self, key: str) -> ReceivedState | None:
+        """What became of what came with that key; None where nothing did."""
+        with self.services.sessions() as session:
+            return state_of_received(session, self.name, key)
 
     def remote_of(self, ticket_id: str) -> RemoteTicketRow | None:
         """The thread that a ticket lives in."""
@@ -87,14 +101,19 @@ class SlackDesk:
             return list(session.scalars(query))
 
     def thread(self, channel: str, ts: str) -> list[Mapping[str, object]]:
-        """The first message of a thread and what was written in it, oldest first; raises ``SlackApiError``.
+        """The first message of a thread and what was written in it, oldest first; raises ``SlackApiError``."""
+        return self._pages(self.client.conversations_replies, channel=channel, ts=ts)
 
-        Slack gives it in pages: https://docs.slack.dev/reference/methods/conversations.replies
-        """
+    def history(self, channel: str, oldest: str, latest: str) -> list[Mapping[str, object]]:
+        """What was written in a channel between two moments, newest first; raises ``SlackApiError``."""
+        return self._pages(self.client.conversations_history, channel=channel, oldest=oldest, latest=latest)
+
+    def _pages(self, call: Callable[..., SlackResponse], **which: str) -> list[Mapping[str, object]]:
+        """Slack gives messages in pages: https://docs.slack.dev/reference/methods/conversations.replies"""
         found: list[Mapping[str, object]] = []
         cursor = ""
         for _ in range(MOST_PAGES):
-            page = self.client.conversations_replies(channel=channel, ts=ts, limit=PAGE, cursor=cursor or None)
+            page = call(**which, limit=PAGE, cursor=cursor or None)
             found += page["messages"] or []
             cursor = str((page.get("response_metadata") or {}).get("next_cursor") or "")
             if not cursor:
@@ -110,6 +129,16 @@ class SlackDesk:
         """Keep a value under a key."""
         with self.services.sessions.begin() as session:
             remember(session, self.name, key, value)
+
+    def keep_once(self, key: str, value: object) -> bool:
+        """Keep a value unless there is one; False where there is."""
+        with self.services.sessions.begin() as session:
+            return remember_once(session, self.name, key, value)
+
+    def drop(self, key: str) -> None:
+        """Keep nothing under a key any more."""
+        with self.services.sessions.begin() as session:
+            forget(session, self.name, key)
 
     def mode_at(self, moment: datetime) -> Mode:
         """What the bot may do at that time: as an admin chose in App Home, else as the table says."""
@@ -150,6 +179,8 @@ def failure(error: SlackApiError) -> DeliveryFailed:
     if getattr(response, "status_code", 200) == 429 or code in ("ratelimited", "rate_limited"):
         wait = next((value for name, value in headers.items() if name.lower() == "retry-after"), "30")
         return DeliveryFailed("Slack asks to wait.", wait_s=float(wait) if str(wait).isdigit() else 30.0)
+    if code in DELETED:
+        return Deleted(f"Slack says {code}: {DELETED[code]}.")
     if code in GONE:
         return Gone(f"Slack says {code}: {GONE[code]}.")
     if code in BROKEN:

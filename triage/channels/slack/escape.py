@@ -19,6 +19,7 @@ _BULLET = re.compile(r"^([ \t]*)[-*][ \t]+", re.MULTILINE)
 # What Slack would make a mention, a link or an emoji of even in plain text.
 _AT = re.compile(r"@(?=(?:here|channel|everyone)\b)", re.IGNORECASE)
 _CALL = re.compile(r"<(?=[@#!])")
+_WORD = re.compile(r"\w")
 _WEB = re.compile(r"https?://[^\s<>|]+")
 # A character or a link of Slack's markup that was cut in two.
 BROKEN = re.compile(r"(?:&[a-z]{0,4}|<[^<>]*)\Z")
@@ -80,6 +81,11 @@ def markdown_link(url: str, label: str) -> str:
 def moment(at: datetime) -> str:
     """Day and time as the reader's clock has them (…/formatting-message-text#date-formatting)."""
     return f"<!date^{int(at.timestamp())}^{{date_short_pretty}}, {{time}}|{at:%Y-%m-%d %H:%M} UTC>"
+
+
+def title_of(text: str) -> str:
+    """The first line that says something, or empty."""
+    return next((line.strip() for line in text.splitlines() if _WORD.search(line)), "")
 
 
 def cut(text: str, length: int) -> str:

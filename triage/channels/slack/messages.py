@@ -14,8 +14,10 @@ from dataclasses import replace
 from slack_sdk.errors import SlackApiError
 
 from triage.channels.common.memory import recall, remember, remember_once
-from triage.channels.common.values import DeliveryFailed, Gone, Look, Message, Opened, Received, RemoteTicket, Said
-from triage.channels.slack.desk import SlackDesk, failure, place_of
+from triage.channels.common.values import DeliveryFailed, Look, Message, Opened, Received, RemoteTicket, Said
+from triage.channels.inbox import ReceivedState
+from triage.channels.slack.desk import Deleted, SlackDesk, failure, place_of
+from triage.channels.slack.threads import TOMBSTONE, belongs_to, id_at
 
 Event = Mapping[str, object]
 
@@ -43,14 +45,13 @@ def on_message(desk: SlackDesk, event: Event, bot_user: str) -> None:
         return
     if not is_written_by_a_person(event):
         return
-    text = _text(event)
-    channel, ts, thread = str(event.get("channel", "")), str(event.get("ts", "")), str(event.get("thread_ts", ""))
-    if f"<@{bot_user}>" in text:
+    channel = str(event.get("channel", ""))
+    if f"<@{bot_user}>" in _text(event):
         return  # it comes as a mention too, and is taken there
-    if thread and thread != ts:
-        _in_thread(desk, event, f"{channel}:{thread}")
+    if _is_reply(event):
+        _in_thread(desk, event)
     elif event.get("channel_type") == "im":
-        _open(desk, event, f"{channel}:{ts}")
+        _open(desk, event)
     elif channel in desk.table.watch:
         _watched(desk, event)
 
@@ -59,41 +60,49 @@ def on_mention(desk: SlackDesk, event: Event) -> None:
     """Somebody spoke to the bot: a ticket, or a question in the thread of one."""
     if not is_written_by_a_person(event):
         return
-    channel, ts, thread = str(event.get("channel", "")), str(event.get("ts", "")), str(event.get("thread_ts", ""))
-    if thread and thread != ts:
-        if desk.ticket_at(f"{channel}:{thread}"):
-            _in_thread(desk, event, f"{channel}:{thread}")
-        else:
-            # The thread is what it is about, so its first message is the ticket.
-            desk.take(Received(_key(channel, ts), "app_mention", (Look(f"{channel}:{thread}"),)))
-        return
-    _open(desk, event, f"{channel}:{ts}", name="app_mention")
+    if not _is_reply(event):
+        _open(desk, event, name="app_mention")
+    elif desk.ticket_at(_ticket_of(desk, event)):
+        _in_thread(desk, event)
+    else:
+        # The thread is what it is about, so its first message is the ticket.
+        channel, thread = str(event.get("channel", "")), str(event["thread_ts"])
+        desk.take(Received(_key(event), "app_mention", (Look(f"{channel}:{thread}"),)))
 
 
 def on_reaction(desk: SlackDesk, event: Event) -> None:
     """The emoji of tickets was put on a message: that is one now."""
     item = event.get("item")
-    if event.get("reaction") != desk.table.emoji or not isinstance(item, Mapping) or item.get("type") != "message":
-        return
-    remote_id = f"{item.get('channel')}:{item.get('ts')}"
-    desk.take(Received(f"emoji:{remote_id}", "reaction_added", (Look(remote_id),)))
+    if event.get("reaction") == desk.table.emoji and isinstance(item, Mapping) and item.get("type") == "message":
+        remote_id = id_at(desk, str(item.get("channel")), str(item.get("ts")))
+        desk.take(Received(f"emoji:{remote_id}", "reaction_added", (Look(remote_id),)))
+
+
+def on_shortcut(desk: SlackDesk, channel: str, message: Event, user: str) -> None:
+    """Somebody makes a ticket of a message; where the app cannot read it, of what the shortcut says of it."""
+    remote_id = id_at(desk, channel, str(message["ts"]))
+    writer = str(message["user"]) if is_written_by_a_person(message) else user
+    opened = _opened(remote_id, {**message, "channel": channel, "user": writer})
+    desk.take(Received(f"emoji:{remote_id}", "shortcut", (Look(remote_id, opened if opened.body else None),)))
 
 
 def on_changed(desk: SlackDesk, event: Event) -> None:
     """A message of a ticket was edited or deleted: what it says now is noted, or that it is gone."""
-    if event.get("subtype") == "message_deleted":
+    message = event.get("message")
+    if event.get("subtype") == "message_deleted" or (
+        isinstance(message, Mapping) and message.get("subtype") == TOMBSTONE
+    ):
         _on_deleted(desk, event)
         return
-    message = event.get("message")
     if not isinstance(message, Mapping):
         return
-    channel, ts = str(event.get("channel", "")), str(message.get("ts", ""))
-    remote_id = f"{channel}:{message.get('thread_ts') or ts}"
+    message = _whole(event, message)
     edited = message.get("edited")
     moment = str(edited.get("ts", "")) if isinstance(edited, Mapping) else ""
-    if moment and is_written_by_a_person(message) and desk.ticket_at(remote_id):
+    if moment and is_written_by_a_person(message) and _is_ours(desk, message):
+        ts = str(message.get("ts", ""))
         said = _said(desk, message, f"{ts}/{moment}", edited=True)
-        desk.take(Received(f"edit:{channel}:{ts}:{moment}", "message_changed", (Said(remote_id, said),)))
+        _take_said(desk, message, Received(f"edit:{message['channel']}:{ts}:{moment}", "message_changed"), said)
 
 
 def _on_deleted(desk: SlackDesk, event: Event) -> None:
@@ -101,14 +110,15 @@ def _on_deleted(desk: SlackDesk, event: Event) -> None:
     message = event.get("previous_message")
     if not isinstance(message, Mapping) or not is_written_by_a_person(message):
         return
-    channel, ts = str(event.get("channel", "")), str(message.get("ts", ""))
-    remote_id = f"{channel}:{message.get('thread_ts') or ts}"
-    if not desk.ticket_at(remote_id):
+    message = _whole(event, message)
+    if not _is_ours(desk, message):
         return
-    user = str(message["user"])
+    ts, user = str(message.get("ts", "")), str(message["user"])
     by = desk.people.person(user).address
     gone = Message(f"{ts}/deleted", by, "(deleted a message)", public=True, by_agent=desk.people.at_desk(user))
-    desk.take(Received(f"deleted:{channel}:{ts}", "message_deleted", (Said(remote_id, gone),)))
+    remote_id = _ticket_of(desk, message)
+    said = Said(remote_id, gone, after=_opens(remote_id))
+    desk.take(Received(f"deleted:{message['channel']}:{ts}", "message_deleted", (said,)))
 
 
 def read_thread(desk: SlackDesk, remote_id: str) -> RemoteTicket:
@@ -120,8 +130,8 @@ def read_thread(desk: SlackDesk, remote_id: str) -> RemoteTicket:
     try:
         found = desk.thread(channel, ts)
         root = next((one for one in found if one.get("ts") == ts), None)
-        if root is None:
-            raise Gone("The message was deleted before anybody looked.")
+        if root is None or root.get("subtype") == TOMBSTONE:
+            raise Deleted("The message was deleted before anybody looked.")
         lines = [root, *_burst(desk, channel, root)]
         link = desk.client.chat_getPermalink(channel=channel, message_ts=ts).get("permalink")
     except SlackApiError as error:
@@ -134,7 +144,7 @@ def read_thread(desk: SlackDesk, remote_id: str) -> RemoteTicket:
         subject="",
         body=f"{text}\n{_files(root)}".strip()[:LONGEST],
         requester=person.address,
-        features={"slack_user": person.user_id, "slack_channel": channel},
+        features=person.features | {"slack_channel": channel},
         messages=tuple(_said(desk, one, str(one["ts"])) for one in replies),
         touched_by=who_of_the_desk(desk, replies, person.user_id),
         # No moment: who puts the emoji on an old message wants a ticket of it all the same.
@@ -152,7 +162,10 @@ def who_of_the_desk(desk: SlackDesk, replies: Iterable[Event], requester: str) -
 def complete(desk: SlackDesk, opened: Opened) -> Opened:
     """The ticket with its requester's address, as far as Slack tells it."""
     user = opened.features.get("slack_user", "")
-    return replace(opened, requester=desk.people.person(user).address) if user else opened
+    if not user:
+        return opened
+    person = desk.people.person(user)
+    return replace(opened, requester=person.address, features={**opened.features, **person.features})
 
 
 def is_written_by_a_person(event: Event) -> bool:
@@ -181,29 +194,61 @@ def plain(text: str) -> str:
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").strip()
 
 
-def _open(desk: SlackDesk, event: Event, remote_id: str, *, name: str = "message") -> None:
-    channel, ts = place_of(remote_id)
-    text = plain(_text(event))
-    files = _files(event)
-    if is_small_talk(text) and not files:
-        desk.take(Received(_key(channel, ts), name, note="Small talk is no ticket."))
-        return
-    user = str(event["user"])
-    opened = Opened(
+def _is_reply(message: Event) -> bool:
+    """Whether it was written in the thread of another."""
+    return bool(message.get("thread_ts")) and message["thread_ts"] != message.get("ts")
+
+
+def _ticket_of(desk: SlackDesk, message: Event) -> str:
+    """The id of the ticket that a message or its thread is, or would be."""
+    return id_at(desk, str(message.get("channel", "")), str(message.get("thread_ts") or message.get("ts", "")))
+
+
+def _whole(event: Event, message: Event) -> Event:
+    """A message that an event tells of, with where it was written."""
+    return {**message, "channel": event.get("channel", ""), "channel_type": event.get("channel_type", "")}
+
+
+def _is_ours(desk: SlackDesk, message: Event) -> bool:
+    """Whether the message is a ticket or belongs to one, or was taken in and may become one."""
+    remote_id = _ticket_of(desk, message)
+    return desk.ticket_at(remote_id) is not None or desk.came_as(_opens(remote_id)) is not None
+
+
+def is_ticket(desk: SlackDesk, channel: str, thread: str) -> bool:
+    """Whether the thread is a ticket, or has still to become one."""
+    remote_id = id_at(desk, channel, thread)
+    return desk.ticket_at(remote_id) is not None or desk.came_as(_opens(remote_id)) is ReceivedState.PENDING
+
+
+def _open(desk: SlackDesk, event: Event, *, name: str = "message") -> None:
+    opened = _opened(_ticket_of(desk, event), event)
+    if _is_chat(event):
+        desk.take(Received(_key(event), name, note="Small talk is no ticket."))
+    else:
+        desk.take(Received(_key(event), name, (opened,)))
+
+
+def _opened(remote_id: str, message: Event) -> Opened:
+    user = str(message["user"])
+    return Opened(
         remote_id,
         "",
-        f"{text}\n{files}".strip()[:LONGEST],
+        f"{plain(_text(message))}\n{_files(message)}".strip()[:LONGEST],
         f"slack:{user}",  # Slack wants its answer within three seconds, so who that is, is looked up afterwards
-        features={"slack_user": user, "slack_channel": channel},
+        features={"slack_user": user, "slack_channel": str(message["channel"])},
     )
-    desk.take(Received(_key(channel, ts), name, (opened,)))
+
+
+def _is_chat(message: Event) -> bool:
+    return is_small_talk(plain(_text(message))) and not _files(message)
 
 
 def _watched(desk: SlackDesk, event: Event) -> None:
     """The first line of a burst is the ticket, read when its writer has finished; the others belong to it."""
     channel, ts, user = str(event["channel"]), str(event["ts"]), str(event["user"])
-    if is_small_talk(plain(_text(event))) and not _files(event):
-        desk.take(Received(_key(channel, ts), "message", note="Small talk is no ticket."))
+    if _is_chat(event):
+        desk.take(Received(_key(event), "message", note="Small talk is no ticket."))
         return
     key = f"burst:{channel}:{user}"
     with desk.services.sessions.begin() as session:
@@ -212,9 +257,10 @@ def _watched(desk: SlackDesk, event: Event) -> None:
         if not joins and not remember_once(session, desk.name, key, ts):
             remember(session, desk.name, key, ts)
     if joins:
-        desk.take(Received(_key(channel, ts), "message", note=f"It belongs to the message of {begun}."))
+        belongs_to(desk, channel, ts, f"{channel}:{begun}")
+        desk.take(Received(_key(event), "message", note=f"It belongs to the message of {begun}."))
         return
-    desk.take(Received(_key(channel, ts), "message", (Look(f"{channel}:{ts}"),)), delay_s=desk.table.settle_s)
+    desk.take(Received(_key(event), "message", (Look(f"{channel}:{ts}"),)), delay_s=desk.table.settle_s)
 
 
 def _burst(desk: SlackDesk, channel: str, root: Event) -> list[Event]:
@@ -222,12 +268,10 @@ def _burst(desk: SlackDesk, channel: str, root: Event) -> list[Event]:
     if channel not in desk.table.watch or not desk.table.burst_s:
         return []
     began = float(str(root["ts"]))
-    history = desk.client.conversations_history(
-        channel=channel, oldest=str(root["ts"]), latest=f"{began + desk.table.burst_s:.6f}", limit=50
-    )
+    written = desk.history(channel, str(root["ts"]), f"{began + desk.table.burst_s:.6f}")
     added = [
         one
-        for one in reversed(history["messages"] or [])
+        for one in reversed(written)
         if one.get("user") == root.get("user") and is_written_by_a_person(one) and one.get("ts") != root["ts"]
         if not one.get("thread_ts") and not is_small_talk(plain(_text(one)))
     ]
@@ -238,14 +282,17 @@ def _burst(desk: SlackDesk, channel: str, root: Event) -> list[Event]:
     return added
 
 
-def _in_thread(desk: SlackDesk, event: Event, remote_id: str) -> None:
+def _in_thread(desk: SlackDesk, event: Event) -> None:
     """A message in a thread: it is noted where the thread is a ticket; in a direct conversation it opens one."""
-    channel, ts = str(event["channel"]), str(event["ts"])
-    said = Said(remote_id, _said(desk, event, ts))
-    if desk.ticket_at(remote_id) or event.get("channel_type") != "im":
-        desk.take(Received(_key(channel, ts), "message", (said,)))
-    else:
-        _open(desk, event, remote_id)
+    _take_said(desk, event, Received(_key(event), "message"), _said(desk, event, str(event["ts"])))
+
+
+def _take_said(desk: SlackDesk, message: Event, received: Received, said: Message) -> None:
+    """Note what was said where its thread is a ticket; else it opens one, where it would have by itself."""
+    remote_id = _ticket_of(desk, message)
+    is_asked = not _is_reply(message) or message.get("channel_type") == "im"
+    otherwise = _opened(remote_id, message) if is_asked and not _is_chat(message) else None
+    desk.take(replace(received, happenings=(Said(remote_id, said, otherwise, _opens(remote_id)),)))
 
 
 def _said(desk: SlackDesk, event: Event, message_id: str, *, edited: bool = False) -> Message:
@@ -273,5 +320,11 @@ def _files(event: Event) -> str:
     return f"[attached: {', '.join(names)}]" if names else ""
 
 
-def _key(channel: str, ts: str) -> str:
-    return f"message:{channel}:{ts}"
+def _key(message: Event) -> str:
+    """The key that a message is taken in under."""
+    return f"message:{message['channel']}:{message['ts']}"
+
+
+def _opens(remote_id: str) -> str:
+    """The key of the message that opens the ticket."""
+    return f"message:{remote_id}"

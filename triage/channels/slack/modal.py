@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from triage.channels.common.values import Opened, Received
-from triage.channels.slack.delivery import FORM
 from triage.channels.slack.desk import SlackDesk
 from triage.channels.slack.escape import cut
 from triage.channels.slack.limits import MODAL_TITLE, OPTIONS, Block, option
 from triage.channels.slack.messages import plain
+from triage.channels.slack.threads import FORM
 from triage.channels.slack.words import say
 from triage.db.tables import TicketRow
 from triage.tickets import store

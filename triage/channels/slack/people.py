@@ -11,6 +11,8 @@ import structlog
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
+from triage.deliver import GUEST
+
 # People and groups change seldom; asking for each message would cost a call each.
 REMEMBERED_S = 600.0
 FORGOTTEN_S = 5.0
@@ -28,7 +30,11 @@ class Person:
     language: str | None
     is_bot: bool = False
     is_guest: bool = False
-    is_gone: bool = False
+
+    @property
+    def features(self) -> dict[str, str]:
+        """What their tickets know of them."""
+        return {"slack_user": self.user_id} | ({GUEST: "yes"} if self.is_guest else {})
 
 
 class People:
@@ -59,7 +65,6 @@ class People:
                 (user.get("locale") or "")[:2] or None,
                 is_bot=bool(user.get("is_bot")),
                 is_guest=bool(user.get("is_restricted") or user.get("is_ultra_restricted")),
-                is_gone=bool(user.get("deleted")),
             )
 
         found = self._remembered(f"person {user_id}", ask)

@@ -9,15 +9,16 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import structlog
-from slack_sdk.errors import SlackApiError
 from sqlalchemy import func, select
 
-from triage.channels.common.memory import recall, recall_all, remember_once
+from triage.channels.common.memory import recall, recall_all
 from triage.channels.common.tables import DAYS, source_of
-from triage.channels.common.values import Closed, Gone, Received
-from triage.channels.slack.desk import SlackDesk, failure, place_of
+from triage.channels.common.values import Closed, DeliveryFailed, Gone, Received
+from triage.channels.slack.desk import SlackDesk
+from triage.channels.slack.escape import escaped
 from triage.channels.slack.limits import actions, button, section
 from triage.channels.slack.replies import PERSON, SOLVED
+from triage.channels.slack.threads import asked_as, post, thread_of
 from triage.channels.slack.words import say
 from triage.db.tables import AnswerFeedbackRow, AnswerRow, RemoteTicketRow, RunRow, TicketRow
 from triage.tickets.model import Verdict
@@ -52,8 +53,8 @@ def tick(desk: SlackDesk, now: datetime) -> None:
         if desk.table.nudge_days and desk.table.close_days:
             _close(desk, now)
         _digest(desk, now)
-    except SlackApiError as error:
-        log.warning("upkeep postponed", channel=desk.name, reason=str(failure(error)))
+    except DeliveryFailed as error:
+        log.warning("upkeep postponed", channel=desk.name, reason=str(error))
 
 
 def week_of(desk: SlackDesk, since: datetime, until: datetime) -> Week:
@@ -113,9 +114,7 @@ def _nudge(desk: SlackDesk, now: datetime) -> None:
     for row in _quiet(desk, now - timedelta(days=desk.table.nudge_days)):
         if asked == AT_ONCE:
             return
-        with desk.services.sessions.begin() as session:
-            is_first = remember_once(session, desk.name, f"nudged:{row.ticket_id}", now.isoformat())
-        if not is_first:
+        if not desk.keep_once(f"nudged:{row.ticket_id}", now.isoformat()):
             continue
         asked += 1
         language = _language(desk, row.ticket_id)
@@ -124,7 +123,11 @@ def _nudge(desk: SlackDesk, now: datetime) -> None:
             button(say("person", language), PERSON, row.ticket_id),
         ]
         blocks = [section(say("nudge", language)), actions(f"nudge:{row.ticket_id}", buttons)]
-        _say(desk, row, say("nudge", language), blocks)
+        try:
+            _say(desk, row, say("nudge", language), blocks)
+        except DeliveryFailed:
+            desk.drop(f"nudged:{row.ticket_id}")  # it is asked later
+            raise
 
 
 def _close(desk: SlackDesk, now: datetime) -> None:
@@ -141,7 +144,7 @@ def _close(desk: SlackDesk, now: datetime) -> None:
         language = _language(desk, row.ticket_id)
         words = say("closed_quiet", language)
         if row.touched_by:
-            words += " " + say("thanks_to", language, helper=row.touched_by)
+            words += " " + say("thanks_to", language, helper=escaped(row.touched_by))
         taken = desk.take(Received(f"quiet:{row.ticket_id}", "quiet", (Closed(row.remote_id, "triage"),)))
         if taken:
             _say(desk, row, words, [section(words)])
@@ -159,18 +162,13 @@ def _digest(desk: SlackDesk, now: datetime) -> None:
         if recall(session, desk.name, key) is not None:
             return
     text = digest_text(week_of(desk, now - timedelta(days=7), now))
-    desk.client.chat_postMessage(channel=channel, text=text)
+    post(desk, (channel, None), text, [])
     desk.keep(key, now.isoformat())
 
 
 def _say(desk: SlackDesk, row: RemoteTicketRow, text: str, blocks: list[dict[str, object]]) -> None:
-    place = desk.recall(f"thread:{row.ticket_id}")
     try:
-        channel, ts = place_of(str(place) if place else row.remote_id)
-        desk.client.chat_postMessage(channel=channel, thread_ts=ts, text=text, blocks=blocks)
-    except SlackApiError as error:
-        if not isinstance(failure(error), Gone):
-            raise
+        post(desk, thread_of(desk, asked_as(desk.story(row.ticket_id), row.remote_id)), text, blocks)
     except Gone:
         log.warning("thread is gone", ticket=row.ticket_id)
 
