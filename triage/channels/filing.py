@@ -9,13 +9,15 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session, sessionmaker
 
 from triage.channels.common.journey import Sent, decided_by, send_to
-from triage.channels.common.memory import recall, remember_once
+from triage.channels.common.memory import recall, remember, remember_once
 from triage.channels.common.places import link, place_in
 from triage.channels.common.system import Channel, Steps, System
 from triage.channels.common.tables import home_of
-from triage.channels.common.values import Draft, Gone, Outgoing, RemoteTicket
+from triage.channels.common.values import DeliveryFailed, Draft, Gone, Outgoing, RemoteTicket
 from triage.channels.relaying import pass_on
+from triage.db.tables import DeliveryRow
 from triage.intake import JobQueue
+from triage.tickets.model import DeliveryState
 
 CREATED = "created"
 MARKER = re.compile(r"triage:ticket-([0-9a-f-]{12})")
@@ -36,20 +38,37 @@ def file(
         return f"Nothing was filed: it says the same as ticket {outgoing.duplicate_of}, which is open."
     if channel.policy.mode_at(now) == "off":
         return "Nothing was filed: the channel's policy is off at this time."
-    with sessions() as session:
-        known = place_in(session, channel.name, outgoing.ticket_id)
-    if known is not None and CREATED not in outgoing.done:
-        return f"It was filed before, as {known.remote_id}."
-    made = known.remote_id if known else outgoing.done.get(CREATED)
-    remote_id = made or _create(sessions, channel, outgoing, now)
+    with sessions.begin() as session:
+        place = place_in(session, channel.name, outgoing.ticket_id)
+        known = place.remote_id if place else None
+        is_ours = _takes(session, channel.name, outgoing, is_made=known is not None)
+    if known and not is_ours:
+        return f"It was filed before, as {known}."
+    # Where the system was faster to tell of it than we to write it down, it is known and still ours to finish.
+    remote_id = known or outgoing.done.get(CREATED) or _create(sessions, channel, outgoing, now)
     if CREATED not in outgoing.done:
         done(CREATED, remote_id)
     with sessions.begin() as session:
-        if link(session, channel.name, remote_id, outgoing.ticket_id):
-            pass_on(session, jobs, outgoing.ticket_id, by=home_of(outgoing.source))
+        link(session, channel.name, remote_id, outgoing.ticket_id)
+        pass_on(session, jobs, outgoing.ticket_id, by=home_of(outgoing.source))
     policy = channel.policy.model_copy(update={"answers": False})
     sent = send_to(channel.system, replace(outgoing, remote_id=remote_id), policy, done, now)
     return replace(sent, says=f"Filed as {remote_id}. {sent.says}")
+
+
+def _takes(session: Session, channel: str, outgoing: Outgoing, *, is_made: bool) -> bool:
+    """Whether this delivery is the one that files the ticket; raises ``DeliveryFailed`` while another one is at it."""
+    key = f"filed-by:{outgoing.ticket_id}"
+    if CREATED in outgoing.done or (not is_made and remember_once(session, channel, key, outgoing.delivery_id)):
+        return True
+    by = recall(session, channel, key)
+    if by == outgoing.delivery_id or is_made:
+        return by == outgoing.delivery_id
+    other = session.get(DeliveryRow, str(by))
+    if other is not None and other.state != DeliveryState.DEAD.value:
+        raise DeliveryFailed("Another delivery of the ticket is filing it.")
+    remember(session, channel, key, outgoing.delivery_id)
+    return True
 
 
 def ticket_named_in(session: Session, channel: str, body: str) -> str | None:

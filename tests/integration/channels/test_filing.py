@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select
 
 from tests.integration.channels.conftest import MemorySystem, Office
+from triage.channels import inbox, outbox
 from triage.channels.common.memory import remember
 from triage.channels.common.system import Channel, Steps
 from triage.channels.common.tables import PolicyTable
-from triage.channels.common.values import Closed, DeliveryFailed, Look, Message, News, Opened, Outgoing, Said, Status
+from triage.channels.common.values import (
+    Closed,
+    DeliveryFailed,
+    Draft,
+    Look,
+    Message,
+    News,
+    Opened,
+    Outgoing,
+    Said,
+    Status,
+)
 from triage.channels.registry import _not_filed
 from triage.channels.relaying import pass_on
-from triage.db.tables import CorrectionRow, RemoteTicketRow
+from triage.db.tables import CorrectionRow, DeliveryRow, RemoteTicketRow
+from triage.deliver import enqueue, new_delivery
 from triage.tickets import store
 from triage.tickets.model import Correction
 
@@ -118,6 +132,47 @@ def test_a_system_that_tells_of_our_ticket_before_we_wrote_it_down_makes_no_seco
     assert len(filing.tickets()) == len(filing.system.tickets) == 1
     assert filing.deliveries("ticket.filed")[0].state == "delivered"
     assert len(notes(filing.system)) == 1
+
+
+@pytest.mark.parametrize("loses_reply", [False, True])
+def test_a_hook_that_is_faster_than_the_reply_keeps_nothing_from_being_done(filing: Office, loses_reply: bool) -> None:
+    def create(draft: Draft) -> str:
+        remote_id = filing.system.create(draft)
+        filing.take(Look(remote_id), key="hook")
+        kind, row_id, number, _ = filing.jobs.queued.pop()
+        assert kind == "received"
+        inbox.work_on(filing.sessions, filing.jobs, filing.channel, row_id, number)
+        if loses_reply:
+            raise DeliveryFailed("It did not answer in time.", faulty=True)
+        return remote_id
+
+    filing.channel = replace(filing.channel, create=create)
+    filing.take(Opened(PLACE, "", "VPN drops", "ana@example.com"), key="open", channel="chat")
+    filing.work(most=2)  # a ticket, understood, that has still to be filed
+    filing.take(Said(PLACE, Message("m1", "ana@example.com", "Since Monday.", public=True)), key="m1", channel="chat")
+    filing.work()
+    assert len(filing.system.tickets) == len(filing.tickets()) == 1
+    first, told = notes(filing.system)
+    assert "queue" in first and "Since Monday." in told
+
+
+def test_a_second_pass_of_a_ticket_that_is_still_being_filed_makes_no_second_one(filing: Office) -> None:
+    filing.system.failures = [DeliveryFailed("It is away.", faulty=True)]
+    filing.take(Opened(PLACE, "", "VPN drops", "ana@example.com"), key="open", channel="chat")
+    filing.work(most=2)
+    (first,) = filing.deliveries("ticket.filed")
+    outbox.send(filing.sessions, filing.jobs, filing.channel, first.id, first.jobs)
+    with filing.sessions.begin() as session:
+        second = new_delivery(first.run_id, filing.channel.name, "ticket.filed", datetime.now(UTC), about="again")
+        enqueue(session, filing.jobs, second)
+        again = second.id
+    outbox.send(filing.sessions, filing.jobs, filing.channel, again, 1)
+    assert filing.deliveries("ticket.filed")[1].detail.startswith("Another delivery")
+    with filing.sessions.begin() as session:
+        session.get_one(DeliveryRow, first.id).state = "dead"
+    filing.work()
+    assert len(filing.system.tickets) == 1
+    assert [one.state for one in filing.deliveries("ticket.filed")] == ["dead", "delivered"]
 
 
 def test_a_lost_reply_makes_no_second_ticket(filing: Office) -> None:
