@@ -166,7 +166,7 @@ class Journey(DBOSConfiguredInstance):
         if channel is None:
             outbox.give_up(self._sessions, delivery_id, self._why_not(name))
             return
-        outbox.send(self._sessions, self._jobs, channel, delivery_id, number, self._outlets)
+        outbox.send(self._sessions, self._jobs, channel, delivery_id, number, self._outlets, self._channels.open)
 
     def _why_not(self, name: str) -> str:
         return f"Channel {name} is not set up: {self._channels.broken.get(name, 'it is not in channels.toml')}"

@@ -11,6 +11,7 @@ import pytest
 
 from tests.peers.helpdesk import ALICE, BOT, GENERAL, HARDWARE, NETWORK, HelpdeskSite, helpdesk
 from tests.receiver import Receiver, receiving
+from triage.channels.common.files import File
 from triage.channels.common.system import Channel, System
 from triage.channels.common.values import DeliveryFailed, Draft, Gone, Look, Status, Webhook
 from triage.channels.registry import build
@@ -216,6 +217,18 @@ def test_merged_tickets_say_into_which(desk: Desk) -> None:
     desk.site.alice("PATCH", f"/tickets/{second}/", json={"merged_to": int(first), "status": 5})
     merged = desk.system.read(second)
     assert merged.status is Status.MERGED and merged.merged_into == first
+
+
+def test_a_note_goes_with_files(desk: Desk) -> None:
+    number = desk.open()
+    assert desk.channel.attach
+    files = [File("log ä.txt", "text/plain", b"error 809"), File("a.png", "image/png", b"\x89PNG")]
+    desk.channel.attach(desk.system.read(number), "A note {{ ticket }} [triage:1]", files)
+    said = desk.system.read(number).messages[-1]
+    assert "[triage:1]" in said.text and not said.public and said.is_ours
+    followup = desk.site.alice("GET", f"/followups/{said.message_id}/").json()
+    held = {one["filename"]: one["size"] for one in followup["followupattachment_set"]}
+    assert held == {"log ä.txt": 9, "a.png": 4}
 
 
 def test_what_is_not_there_is_gone(desk: Desk) -> None:

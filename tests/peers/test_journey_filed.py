@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.peers.homes import POLICY, new_home
@@ -17,6 +18,8 @@ from tests.peers.slack import ANA, HELP, LocalSlack, connected, local_slack
 from tests.processes import environment, free_port, is_ready, run, running, until
 
 QUESTION = "<@U0SOCK> How do I connect to the VPN with FennGate from home?"
+# The smallest picture, and enough behind it to be larger than one read.
+PICTURE = bytes.fromhex("89504e470d0a1a0a") + bytes(range(256)) * 800
 CHANNELS = """
 [channels.slack]
 kind = "slack"
@@ -71,7 +74,22 @@ class Desk:
     def _content(self, transaction: str) -> str:
         found = self.rt.bot.get(f"/transaction/{transaction}/attachments", params={"fields": "Content"}).json()
         attachments = [self.rt.bot.get(f"/attachment/{one['id']}").json() for one in found["items"]]
-        return "".join(base64.b64decode(one.get("Content") or "").decode() for one in attachments)
+        texts = [one for one in attachments if not one.get("Filename")]
+        return "".join(base64.b64decode(one.get("Content") or "").decode() for one in texts)
+
+    def attached(self, number: str, kind: str) -> dict[str, bytes]:
+        """The files of what the bot wrote on RT's ticket."""
+        items = self.rt.bot.get(f"/ticket/{number}/attachments", params={"per_page": "100"}).json()["items"]
+        held = [self.rt.bot.get(f"/attachment/{one['id']}").json() for one in items]
+        named = [one for one in held if one.get("Filename") and one["Creator"]["id"] == kind]
+        return {one["Filename"]: base64.b64decode(one["Content"]) for one in named}
+
+    def files_in(self, ts: str) -> dict[str, bytes]:
+        """The files that the bot put into the thread."""
+        mine = [one for one in self.slack.thread(HELP, ts) if one.get("bot_id")]
+        listed = [file for one in mine for file in one.get("files") or []]
+        token = {"Authorization": "Bearer xoxb-sock"}
+        return {one["name"]: httpx.get(one["url_private"], headers=token, timeout=20).content for one in listed}
 
     def thread(self, ts: str) -> str:
         return "\n".join(str(one.get("blocks") or one["text"]) for one in self.slack.thread(HELP, ts))
@@ -90,6 +108,27 @@ def desk(peers: Path, sample_home: Path, encoder_folder: Path, tmp_path: Path) -
         env = environment(home, encoder_folder, port=str(port), poll_interval_s="0.05", duplicate_days="0")
         env |= {"BOT": "xoxb-sock", "APP": "xapp-sock", "RT_PASSWORD": "bot-password", "RT_SECRET": SECRET}
         yield Desk(slack, rt, url, env, tmp_path / "serve.log")
+
+
+def test_files_of_the_thread_and_of_the_ticket_are_in_both_places(desk: Desk) -> None:
+    with running(desk.env, "serve", log=desk.log):
+        desk.is_up()
+        ts = desk.slack.upload(ANA, HELP, f"{QUESTION} It looks so.", "screen.png", PICTURE)
+        until(lambda: bool(desk.numbers()), what="a ticket in RT")
+        (number,) = desk.numbers()
+        until(lambda: desk.attached(number, "triage") == {"screen.png": PICTURE}, what="the picture in RT")
+        desk.slack.upload(ANA, HELP, "And this is the log of it.", "vpn-ä.log", b"error 809\n", ts)
+        both = {"screen.png": PICTURE, "vpn-ä.log": b"error 809\n"}
+        until(lambda: desk.attached(number, "triage") == both, what="the log in RT")
+        guide = {"FileName": "guide.pdf", "FileType": "application/pdf"}
+        guide["FileContent"] = base64.b64encode(b"%PDF-1.4 " + PICTURE).decode()
+        answer = {"Content": "Do it like this.", "ContentType": "text/plain", "Attachments": [guide]}
+        desk.rt.agent.post(f"/ticket/{number}/correspond", json=answer).raise_for_status()
+        until(lambda: desk.files_in(ts) == {"guide.pdf": b"%PDF-1.4 " + PICTURE}, what="the guide in the thread")
+        assert "Do it like this." in desk.thread(ts) and "[attached: guide.pdf]" in desk.thread(ts)
+    assert len(desk.said(number, "Comment")) == 3
+    dead = run(desk.env, "deliveries", "list", "--state", "dead", "--json")
+    assert '"deliveries": []' in dead.stdout, dead.stdout
 
 
 def test_a_question_in_slack_and_its_ticket_in_rt_are_kept_in_step(desk: Desk) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session, sessionmaker
 
+from triage.channels.common.files import FilesOf, fetched
 from triage.channels.common.journey import Sent, decided_by, send_to
 from triage.channels.common.memory import recall, remember, remember_once
 from triage.channels.common.places import link, place_in
@@ -19,7 +20,7 @@ from triage.db.tables import DeliveryRow
 from triage.intake import JobQueue
 from triage.tickets.model import DeliveryState
 
-CREATED = "created"
+CREATED, ATTACHED = "created", "attached"
 MARKER = re.compile(r"triage:ticket-([0-9a-f-]{12})")
 # A ticket of ours may be seen there a moment before we tried to make it: clocks differ.
 EARLY = timedelta(minutes=10)
@@ -27,9 +28,16 @@ LONGEST_SUBJECT = 120
 
 
 def file(
-    sessions: sessionmaker[Session], jobs: JobQueue, channel: Channel, outgoing: Outgoing, done: Steps, now: datetime
+    sessions: sessionmaker[Session],
+    jobs: JobQueue,
+    channel: Channel,
+    outgoing: Outgoing,
+    done: Steps,
+    now: datetime,
+    files_of: FilesOf | None = None,
 ) -> Sent | str:
-    """Make the ticket there, unless it is there already, and write the note that agents get of every ticket.
+    """Make the ticket there, unless it is there already, with its files (by ``files_of``), and write the note that
+    agents get of every ticket.
 
     Raises ``DeliveryFailed``. The answer is not given once more: the requester has it where they asked.
     """
@@ -51,6 +59,7 @@ def file(
     with sessions.begin() as session:
         link(session, channel.name, remote_id, outgoing.ticket_id)
         pass_on(session, jobs, outgoing.ticket_id, by=home_of(outgoing.source))
+    _attach(channel, remote_id, outgoing, files_of, done)
     policy = channel.policy.model_copy(update={"answers": False})
     sent = send_to(channel.system, replace(outgoing, remote_id=remote_id), policy, done, now)
     return replace(sent, says=f"Filed as {remote_id}. {sent.says}")
@@ -105,6 +114,19 @@ def _draft(channel: Channel, outgoing: Outgoing, url: str | None, marker: str, n
         outgoing.requester if is_mail else "",
         decided_by(outgoing, channel.policy) if channel.policy.mode_at(now) == "apply" else {},
     )
+
+
+def _attach(channel: Channel, remote_id: str, outgoing: Outgoing, files_of: FilesOf | None, done: Steps) -> None:
+    """Add the files that the requester's first message came with."""
+    if ATTACHED in outgoing.done or channel.attach is None:
+        return
+    assert channel.system is not None
+    files = fetched(files_of, outgoing.body, outgoing.remote_id, "", is_repeat=outgoing.is_repeat)
+    if files:
+        ticket, marker = channel.system.read(remote_id), f"triage:files-{outgoing.ticket_id[-12:]}"
+        if not any(marker in one.text for one in ticket.messages):
+            channel.attach(ticket, f"What the requester attached.\n\n[{marker}]", files)
+    done(ATTACHED)
 
 
 def _found_again(system: System, marker: str, since: datetime) -> RemoteTicket | None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from html import escape
 from typing import Literal
@@ -16,6 +17,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from triage.channels.common.calling import Caller
+from triage.channels.common.files import File
 from triage.channels.common.locking import refuse_changed
 from triage.channels.common.moments import moment
 from triage.channels.common.paths import items_at, parse_json, text_at, value_at
@@ -65,7 +67,8 @@ class FreshdeskTable(SystemTable):
         """The channel with its secrets; raises ``Misconfigured``."""
         system = Freshdesk(self, environment)
         verifier = open_verifier(self.verify, environment) if self.verify else None
-        return system_channel(name, self, system, verifier, parse, create=system.create, articles=system.articles)
+        channel = system_channel(name, self, system, verifier, parse, create=system.create, articles=system.articles)
+        return replace(channel, attach=system.attach)
 
 
 def parse(webhook: Webhook) -> Received:
@@ -153,10 +156,16 @@ class Freshdesk:
 
     def post(self, ticket: RemoteTicket, text: str, *, public: bool) -> str:
         """Add a private note, or a reply that Freshdesk mails to the requester; both take HTML."""
-        html = escape(text, quote=False).replace("\n", "<br>")
+        html = _html(text)
         path, body = ("reply", {"body": html}) if public else ("notes", {"body": html, "private": True})
         answer = self._caller.send_json("POST", f"/tickets/{ticket.remote_id}/{path}", body).json()
         return text_at(answer, "id")
+
+    def attach(self, ticket: RemoteTicket, text: str, files: Sequence[File]) -> None:
+        """Add a private note with files (https://developers.freshdesk.com/api/#add_note_to_a_ticket)."""
+        form = [("attachments[]", (one.name, one.content, one.media_type)) for one in files]
+        fields = {"body": _html(text), "private": "true"}
+        self._caller.send_form(f"/tickets/{ticket.remote_id}/notes", fields, form)
 
     def changed_since(self, cursor: str | None, since: datetime) -> Iterator[Page]:
         """Tickets by their last change."""
@@ -279,3 +288,7 @@ def _priority(name: str) -> int:
     if number is None:
         raise DeliveryFailed(f"Freshdesk has no priority {name}: low, medium, high or urgent.", retryable=False)
     return int(number)
+
+
+def _html(text: str) -> str:
+    return escape(text, quote=False).replace("\n", "<br>")

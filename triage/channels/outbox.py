@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, selectinload, sessionmaker
 from triage import telemetry
 from triage.channels.common.journey import Sent, send_to
 from triage.channels.common.system import Channel
+from triage.channels.common.tables import home_of
 from triage.channels.common.values import DeliveryFailed, Event, Outgoing
 from triage.channels.filing import file
 from triage.channels.outgoing import read_outgoing
@@ -32,6 +33,7 @@ from triage.tickets.model import DeliveryState
 
 # A system may be away for a long weekend; after that nobody waits for the result any more.
 GIVE_UP = timedelta(days=3)
+NO_OTHERS: Mapping[str, Channel] = {}
 
 log = structlog.get_logger(__name__)
 
@@ -43,8 +45,12 @@ def send(
     delivery_id: str,
     number: int,
     outlets: Outlets | None = None,
+    others: Mapping[str, Channel] = NO_OTHERS,
 ) -> None:
-    """Make try ``number`` of a delivery. A repeat of a try that was cut short does only what was left undone."""
+    """Make try ``number`` of a delivery. A repeat of a try that was cut short does only what was left undone.
+
+    ``others`` are the open channels by name, from which the files of messages are fetched.
+    """
     now = datetime.now(UTC)
     with sessions.begin() as session:
         waits = _waits(session, delivery_id, number)
@@ -56,7 +62,7 @@ def send(
     if outgoing is None:
         return
     try:
-        sent = _call(sessions, jobs, channel, outgoing, now)
+        sent = _call(sessions, jobs, channel, outgoing, now, others)
     except DeliveryFailed as error:
         _failed(sessions, jobs, channel, outgoing, error, outlets)
     except SQLAlchemyError:
@@ -131,7 +137,12 @@ def _claim(session: Session, delivery_id: str, number: int) -> Outgoing | None:
 
 
 def _call(
-    sessions: sessionmaker[Session], jobs: JobQueue, channel: Channel, outgoing: Outgoing, now: datetime
+    sessions: sessionmaker[Session],
+    jobs: JobQueue,
+    channel: Channel,
+    outgoing: Outgoing,
+    now: datetime,
+    others: Mapping[str, Channel],
 ) -> Sent | str:
     def done(step: str, reference: str = "") -> None:
         with sessions.begin() as session:
@@ -139,11 +150,12 @@ def _call(
             row.done = {**row.done, step: reference}
 
     if outgoing.event is Event.RELAYED:
-        return relay(sessions, channel, outgoing)
+        return relay(sessions, channel, outgoing, others)
     if outgoing.event is Event.FILED:
         if channel.create is None:
             raise DeliveryFailed("The channel makes no tickets any more: look at its table.", retryable=False)
-        return file(sessions, jobs, channel, outgoing, done, now)
+        home = others.get(home_of(outgoing.source))
+        return file(sessions, jobs, channel, outgoing, done, now, home.files if home else None)
     if channel.system is not None and outgoing.event is Event.RESULT:
         return send_to(channel.system, outgoing, channel.policy, done, now)
     if channel.send is None:

@@ -7,7 +7,7 @@ message, and carries a marker, so that a repeat finds what an earlier attempt ha
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
 from triage.channels.common import wording
+from triage.channels.common.files import File, fetched
 from triage.channels.common.memory import forget, recall, recall_all, remember, remember_once
 from triage.channels.common.places import place_in, places_of
 from triage.channels.common.system import Channel
@@ -61,14 +62,17 @@ def share(session: Session, row: RemoteTicketRow) -> bool:
     return True
 
 
-def relay(sessions: sessionmaker[Session], channel: Channel, outgoing: Outgoing) -> str:
-    """Tell the channel's place of the ticket what it has not heard; raises ``DeliveryFailed``."""
+def relay(sessions: sessionmaker[Session], channel: Channel, outgoing: Outgoing, others: Mapping[str, Channel]) -> str:
+    """Tell the channel's place of the ticket what it has not heard; raises ``DeliveryFailed``.
+
+    ``others`` are the channels by name that the files of messages are fetched from.
+    """
     told = 0
     while True:
         with _turn(sessions, channel.name, outgoing) as is_ours:
             if not is_ours:
                 return "Another delivery is at it."
-            told += _tell(sessions, channel, outgoing)
+            told += _tell(sessions, channel, outgoing, others)
         with sessions() as session:  # what came after the last look and before the turn was over
             if not _news(session, channel.name, outgoing.ticket_id):
                 break
@@ -96,7 +100,7 @@ def _turn(sessions: sessionmaker[Session], channel: str, outgoing: Outgoing) -> 
                 forget(session, channel, key)
 
 
-def _tell(sessions: sessionmaker[Session], channel: Channel, outgoing: Outgoing) -> int:
+def _tell(sessions: sessionmaker[Session], channel: Channel, outgoing: Outgoing, others: Mapping[str, Channel]) -> int:
     with sessions() as session:
         news = _news(session, channel.name, outgoing.ticket_id)
         remote = place_in(session, channel.name, outgoing.ticket_id)
@@ -104,12 +108,14 @@ def _tell(sessions: sessionmaker[Session], channel: Channel, outgoing: Outgoing)
         return 0
     ticket = channel.system.read(remote.remote_id) if channel.system else None
     for key, value, one in news:
-        if ticket is not None and channel.system is not None:
+        files_of = others[one.via].files if one.via in others and (channel.attach or channel.relay) else None
+        files = fetched(files_of, one.text, one.remote_id, one.message_id, is_repeat=outgoing.is_repeat)
+        if ticket is not None:
             heard = outgoing.is_repeat and any(one.marker in message.text for message in ticket.messages)
             if not heard:
-                channel.system.post(ticket, wording.relayed(one), public=False)
+                note(channel, ticket, wording.relayed(one), files)
         elif channel.relay is not None:
-            channel.relay(outgoing, one)
+            channel.relay(outgoing, one, files)
         else:
             raise DeliveryFailed("The channel cannot say what is news: look at its table.", retryable=False)
         with sessions.begin() as session:
@@ -117,6 +123,15 @@ def _tell(sessions: sessionmaker[Session], channel: Channel, outgoing: Outgoing)
     if ticket is not None:
         _set_fields(sessions, channel, outgoing, remote, ticket if not news else None)
     return len(news)
+
+
+def note(channel: Channel, ticket: RemoteTicket, text: str, files: Sequence[File]) -> None:
+    """Write an internal note, with the files where the system takes any."""
+    assert channel.system is not None
+    if files and channel.attach:
+        channel.attach(ticket, text, files)
+    else:
+        channel.system.post(ticket, text, public=False)
 
 
 def _set_fields(
@@ -174,7 +189,14 @@ def _news(session: Session, channel: str, ticket_id: str) -> list[tuple[str, obj
     for row in session.scalars(elsewhere):
         digest = hashlib.sha256(f"{row.channel} {row.remote_id} {row.message_id}".encode()).hexdigest()[:12]
         if _told(ticket_id, digest) not in told:
-            one = News(row.channel, f"triage:{digest}", row.author, row.text)
+            one = News(
+                row.channel,
+                f"triage:{digest}",
+                row.author,
+                row.text,
+                remote_id=row.remote_id,
+                message_id=row.message_id,
+            )
             news.append((_told(ticket_id, digest), True, one))
     return [*news, *_status_news(session, channel, ticket_id)]
 

@@ -6,16 +6,20 @@ Webhooks are signed with HMAC-SHA1 in X-Hub-Signature and numbered in X-Zammad-D
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal
 
 from pydantic import Field
 
-from triage.channels.common.calling import Caller
+from triage.channels.common.calling import Caller, TooLong
+from triage.channels.common.files import MOST_BYTES, MOST_FILES, File, with_names
 from triage.channels.common.locking import refuse_changed
 from triage.channels.common.moments import moment
-from triage.channels.common.paths import parse_json, text_at, value_at
+from triage.channels.common.paths import items_at, parse_json, text_at, value_at
 from triage.channels.common.sweeping import Listed, listed, sweep
 from triage.channels.common.system import Channel, Page, Services, system_channel
 from triage.channels.common.tables import Environment, FieldTable, Name, Secret, SystemTable, Url
@@ -61,7 +65,8 @@ class ZammadTable(SystemTable):
                 scheme="hmac", secrets=self.hook_secrets, header="X-Hub-Signature", algorithm="sha1", prefix="sha1="
             )
             verifier = open_verifier(scheme, environment)
-        return system_channel(name, self, system, verifier, parse, create=system.create, articles=system.articles)
+        channel = system_channel(name, self, system, verifier, parse, create=system.create, articles=system.articles)
+        return replace(channel, files=system.files, attach=system.attach)
 
 
 def parse(webhook: Webhook) -> Received:
@@ -137,16 +142,30 @@ class Zammad:
 
     def post(self, ticket: RemoteTicket, text: str, *, public: bool) -> str:
         """Add an internal note, or a mail to the customer."""
-        article: dict[str, object] = {
-            "ticket_id": int(ticket.remote_id),
-            "body": text,
-            "content_type": "text/plain",
-            "type": "email" if public else "note",
-            "internal": not public,
-        }
-        if public:
-            article |= {"to": ticket.requester, "subject": f"Re: {ticket.subject}"}
+        more = {"to": ticket.requester, "subject": f"Re: {ticket.subject}"} if public else {}
+        return self._say(ticket, text, {"type": "email" if public else "note", "internal": not public, **more})
+
+    def attach(self, ticket: RemoteTicket, text: str, files: Sequence[File]) -> None:
+        """Add an internal note with files (https://docs.zammad.org/en/latest/api/ticket/articles.html#create)."""
+        attachments = [
+            {"filename": one.name, "data": base64.b64encode(one.content).decode(), "mime-type": one.media_type}
+            for one in files
+        ]
+        self._say(ticket, text, {"type": "note", "internal": True, "attachments": attachments})
+
+    def _say(self, ticket: RemoteTicket, text: str, more: Mapping[str, object]) -> str:
+        article = {"ticket_id": int(ticket.remote_id), "body": text, "content_type": "text/plain", **more}
         return text_at(self._caller.send_json("POST", "/ticket_articles", article).json(), "id")
+
+    def files(self, remote_id: str, message_id: str) -> list[File]:
+        """The files of an article, but for those that are too large."""
+        found = []
+        for one in items_at(self._get(f"/ticket_articles/{message_id}"), "attachments")[:MOST_FILES]:
+            path = f"/ticket_attachment/{remote_id}/{message_id}/{text_at(one, 'id')}"
+            with suppress(TooLong):
+                content = self._caller.call("GET", path, most_bytes=MOST_BYTES).body
+                found.append(File(text_at(one, "filename"), text_at(one, "preferences.Content-Type"), content))
+        return found
 
     def changed_since(self, cursor: str | None, since: datetime) -> Iterator[Page]:
         """Tickets by their last change (https://docs.zammad.org/en/latest/api/ticket/index.html#search)."""
@@ -203,7 +222,10 @@ class Zammad:
         return Message(
             text_at(article, "id"),
             author,
-            plain_text(text_at(article, "body"), is_html=is_html),
+            with_names(
+                plain_text(text_at(article, "body"), is_html=is_html),
+                [text_at(one, "filename") for one in items_at(article, "attachments")],
+            ),
             public=value_at(article, "internal") is False,
             by_agent=text_at(article, "sender") == "Agent",
             is_ours=author in self._myself(),

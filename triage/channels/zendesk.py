@@ -8,13 +8,15 @@ Webhooks are signed with base64(HMAC-SHA256(secret, timestamp + body))
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from triage.channels.common.calling import Caller
+from triage.channels.common.files import File
 from triage.channels.common.moments import moment
 from triage.channels.common.paths import items_at, parse_json, text_at, value_at
 from triage.channels.common.system import Channel, Page, Services, system_channel
@@ -72,7 +74,8 @@ class ZendeskTable(SystemTable):
                 timestamp_header="X-Zendesk-Webhook-Signature-Timestamp",
             )
             verifier = open_verifier(scheme, environment)
-        return system_channel(name, self, system, verifier, parse, create=system.create, articles=system.articles)
+        channel = system_channel(name, self, system, verifier, parse, create=system.create, articles=system.articles)
+        return replace(channel, attach=system.attach)
 
 
 def parse(webhook: Webhook) -> Received:
@@ -147,7 +150,23 @@ class Zendesk:
 
     def post(self, ticket: RemoteTicket, text: str, *, public: bool) -> str:
         """Add a comment: an internal note, or a reply that Zendesk mails to the requester."""
-        answer = self._put(ticket.remote_id, {"comment": {"body": text, "public": public}})
+        return self._say(ticket, {"body": text, "public": public})
+
+    def attach(self, ticket: RemoteTicket, text: str, files: Sequence[File]) -> None:
+        """Add an internal note with files.
+
+        Of https://developer.zendesk.com/api-reference/ticketing/tickets/ticket-attachments/: uploads of one token.
+        """
+        token = ""
+        for one in files:
+            query = {"filename": one.name} | ({"token": token} if token else {})
+            headers = {"Content-Type": one.media_type}
+            reply = self._caller.call("POST", "/uploads.json", content=one.content, headers=headers, query=query)
+            token = text_at(reply.json(), "upload.token")
+        self._say(ticket, {"body": text, "public": False, "uploads": [token]})
+
+    def _say(self, ticket: RemoteTicket, comment: Mapping[str, object]) -> str:
+        answer = self._put(ticket.remote_id, {"comment": dict(comment)})
         events = items_at(answer, "audit.events")
         return next((text_at(one, "id") for one in events if text_at(one, "type") == "Comment"), "")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from kb import KnowledgeBase
 from tests.doubles import NoJobs
 from tests.unit.kb.doubles import WordEncoder
 from triage.channels import inbox, outbox
+from triage.channels.common.files import File
 from triage.channels.common.system import Channel, Page
 from triage.channels.common.tables import PolicyTable, SendingTable
 from triage.channels.common.values import DeliveryFailed, Draft, Finding, Gone, Message, Received, RemoteTicket
@@ -40,6 +41,7 @@ class MemorySystem:
         self.refused_fields: set[str] = set()
         self.loses_next_reply = False
         self.calls: list[str] = []
+        self.held: list[File] = []
 
     def open(self, remote_id: str, subject: str, body: str = "", **values: object) -> None:
         ticket = RemoteTicket(remote_id, subject, body, "ana@example.com", {"queue": "general"}, opened_at=_now())
@@ -83,6 +85,11 @@ class MemorySystem:
             self.loses_next_reply = False
             raise DeliveryFailed("It did not answer in time.", faulty=True)
         return remote_id
+
+    def attach(self, ticket: RemoteTicket, text: str, files: Sequence[File]) -> None:
+        self._fail("attach")
+        self.held += files
+        self.post(ticket, text, public=False)
 
     def changed_since(self, cursor: str | None, since: datetime) -> Iterator[Page]:
         self._fail("poll")
@@ -133,7 +140,7 @@ class Office:
                 case _:
                     with self.sessions() as session:
                         name = session.get_one(DeliveryRow, row_id).channel
-                    outbox.send(self.sessions, self.jobs, opened[name], row_id, number, outlets)
+                    outbox.send(self.sessions, self.jobs, opened[name], row_id, number, outlets, opened)
 
     def deliveries(self, event: str) -> list[DeliveryRow]:
         with self.sessions() as session:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -10,6 +11,7 @@ from sqlalchemy import select
 
 from tests.integration.channels.conftest import MemorySystem, Office
 from triage.channels import inbox, outbox
+from triage.channels.common.files import File
 from triage.channels.common.memory import remember
 from triage.channels.common.system import Channel, Steps
 from triage.channels.common.tables import PolicyTable
@@ -42,17 +44,26 @@ class Chat:
         self.replies: list[str] = []
         self.heard: list[News] = []
         self.failures: list[DeliveryFailed] = []
+        self.asked: list[str] = []
+        self.got: list[File] = []
 
     def send(self, outgoing: Outgoing, done: Steps) -> str:
         self.replies.append(outgoing.remote_id)
         done("thread", "1")
         return "Said."
 
-    def relay(self, outgoing: Outgoing, news: News) -> None:
+    def relay(self, outgoing: Outgoing, news: News, files: Sequence[File]) -> None:
         assert outgoing.remote_id == PLACE
         if self.failures:
             raise self.failures.pop(0)
         self.heard.append(news)
+        self.got += files
+
+    def files(self, remote_id: str, message_id: str) -> list[File]:
+        self.asked.append(message_id)
+        if self.failures:
+            raise self.failures.pop(0)
+        return [File("a.png", "image/png", message_id.encode())]
 
     def channel(self, **policy: object) -> Channel:
         return Channel(
@@ -61,6 +72,7 @@ class Chat:
             PolicyTable(**policy),
             send=self.send,
             relay=self.relay,
+            files=self.files,
             filed_in="desk",  # type: ignore[arg-type]
         )
 
@@ -70,9 +82,14 @@ def chat() -> Chat:
     return Chat()
 
 
+def answered_files(_remote_id: str, message_id: str) -> list[File]:
+    return [File("guide.pdf", "application/pdf", message_id.encode())]
+
+
 @pytest.fixture
 def filing(office: Office, chat: Chat) -> Office:
-    office.channel = replace(office.channel, create=office.system.create)
+    system = office.system
+    office.channel = replace(office.channel, create=system.create, attach=system.attach, files=answered_files)
     office.others["chat"] = chat.channel(mode="apply")
     return office
 
@@ -173,6 +190,31 @@ def test_a_second_pass_of_a_ticket_that_is_still_being_filed_makes_no_second_one
     filing.work()
     assert len(filing.system.tickets) == 1
     assert [one.state for one in filing.deliveries("ticket.filed")] == ["dead", "delivered"]
+
+
+def test_files_go_along_with_the_words_and_only_once(filing: Office, chat: Chat) -> None:
+    asks(filing, "VPN drops, see there\n[attached: a.png https://chat.example/f1]")
+    assert filing.system.held == [File("a.png", "image/png", b"")]
+    says(filing, "No file here.", key="m1")
+    filing.system.loses_next_reply = True
+    says(filing, "And again\n[attached: a.png]", key="m2")
+    assert filing.system.held[1:] == [File("a.png", "image/png", b"m2")] and chat.asked == ["", "m2", "m2"]
+    assert [text.count("[attached:") for text in notes(filing.system)] == [0, 0, 0, 1]
+    answers(filing, "Do it so.\n[attached: guide.pdf]")
+    answers(filing, "For us only.\n[attached: secret.pdf]", public=False)
+    (said,) = [one for one in chat.heard if one.text]
+    assert said.text.startswith("Do it so.") and [one.name for one in chat.got] == ["guide.pdf"]
+
+
+def test_words_go_without_files_that_cannot_be_had(filing: Office, chat: Chat) -> None:
+    asks(filing)
+    chat.failures = [DeliveryFailed("Slack is away.", faulty=True), DeliveryFailed("Slack is away.", faulty=True)]
+    says(filing, "And again\n[attached: a.png]", key="m1")
+    assert not filing.system.held and "[attached: a.png]" in notes(filing.system)[-1]
+    chat.failures = [DeliveryFailed("It lies elsewhere.", retryable=False)]
+    says(filing, "And once more\n[attached: b.png]", key="m2")
+    assert "[attached: b.png]" in notes(filing.system)[-1] and chat.asked == ["m1", "m1", "m2"]
+    assert {one.state for one in filing.deliveries("thread.relayed")} == {"delivered"}
 
 
 def test_a_lost_reply_makes_no_second_ticket(filing: Office) -> None:

@@ -13,13 +13,15 @@ from sqlalchemy import select
 from tests.integration.channels.conftest import Office
 from tests.integration.channels.test_slack_upkeep import desk, slack, work  # noqa: F401
 from tests.peers.slack.server import SlackServer
+from triage.channels.common.files import MOST_BYTES, File
 from triage.channels.common.system import Channel
-from triage.channels.common.values import Event, Gone, News, Opened, Outgoing, Received
+from triage.channels.common.values import DeliveryFailed, Event, Gone, News, Opened, Outgoing, Received
 from triage.channels.slack import messages
 from triage.channels.slack.actions import on_share, on_take
 from triage.channels.slack.asking import ask
 from triage.channels.slack.delivery import relay, send
 from triage.channels.slack.desk import SlackDesk
+from triage.channels.slack.files import files_of
 from triage.channels.slack.messages import complete, read_thread
 from triage.channels.slack.modal import on_new
 from triage.channels.slack.table import WatchTable
@@ -200,9 +202,8 @@ def test_where_the_channel_cannot_be_spoken_in_the_requester_is_told_in_a_conver
     )
 
     # From now on it lives there: what agents say elsewhere, who takes it, and being asked about it.
-    relay(
-        speaking, outgoing(ticket_id, event=Event.RELAYED), News("rt", "triage:0123456789ab", "Bea", "Try again now.")
-    )
+    news = News("rt", "triage:0123456789ab", "Bea", "Try again now.")
+    relay(speaking, outgoing(ticket_id, event=Event.RELAYED), news, [])
     click = {"user": {"id": "U2"}, "actions": [{"value": ticket_id}], "channel": {"id": "C0AGENTS"}}
     speaking.people._desk = ("U2",)  # type: ignore[misc]
     on_take(speaking, click)
@@ -351,3 +352,42 @@ def test_an_answer_by_command_is_no_more_for_a_guest(office: Office, desk: Slack
     inside = desk.table.policy.model_copy(update={"audiences": ("internal",)})
     desk = replace(desk, table=desk.table.model_copy(update={"policy": inside}))
     assert not ask(desk, QUESTION, "U9").answered
+
+
+def test_files_are_fetched_from_slack_alone(office: Office, desk: SlackDesk, slack: SlackServer) -> None:  # noqa: F811
+    slack.held = {"a.png": b"\x89PNG", "login": b"<!DOCTYPE html><title>Sign in</title>", "huge": bytes(MOST_BYTES + 1)}
+    desk = replace(desk, table=desk.table.model_copy(update={"api_url": slack.api}))
+    here = slack.api.removesuffix("/api")
+    listed = [
+        {"name": "evil.png", "mimetype": "image/png", "url_private": "https://evil.example/slack.com/a.png"},
+        {"name": "near.png", "mimetype": "image/png", "url_private": "https://notslack.com/a.png"},
+        {"name": "login.png", "mimetype": "image/png", "url_private": f"{here}/files/login"},
+        {"name": "huge.png", "mimetype": "image/png", "url_private": f"{here}/files/huge"},
+        {"name": "gone.png", "mimetype": "image/png", "url_private": f"{here}/files/gone"},
+        {"name": "a.png", "mimetype": "image/png", "url_private_download": f"{here}/files/a.png"},
+    ]
+    slack.written = [{"ts": "1.2", "thread_ts": "1.1", "user": "U1", "text": "Look", "files": listed}]
+    ticket_of(office, desk)
+    assert files_of(desk, "C1:1.1", "1.2") == [File("a.png", "image/png", b"\x89PNG")]
+    assert not files_of(desk, "C1:1.1", "1.2/2.0") and not files_of(desk, "C1:1.1", "9.9")
+    assert [one["token"] for one in slack.called("file")] == ["Bearer xoxb-1"] * 4
+
+
+def test_agents_files_are_put_into_the_thread_once(
+    office: Office,
+    speaking: SlackDesk,
+    slack: SlackServer,  # noqa: F811
+) -> None:
+    ticket_id = ticket_of(office, speaking)
+    news = News("rt", "triage:0123456789ab", "Bea", "Do it so.\n[attached: ä.txt]")
+    sent = outgoing(ticket_id, event=Event.RELAYED)
+    relay(speaking, sent, news, [File("ä.txt", "text/plain", b"Step 1")])
+    relay(speaking, replace(sent, is_repeat=True), news, [File("ä.txt", "text/plain", b"Step 1")])
+    words, upload = slack.messages
+    assert words["thread_ts"] == upload["thread_ts"] == "1.1" and upload["files"] == [{"id": "F1", "name": "ä.txt"}]
+    assert slack.held == {"F1": b"Step 1"}
+    slack.errors["files.getUploadURLExternal"] = "missing_scope"
+    relay(speaking, sent, replace(news, marker="triage:1"), [File("b.txt", "text/plain", b"Step 2")])
+    slack.errors["files.getUploadURLExternal"] = "internal_error"
+    with pytest.raises(DeliveryFailed, match="internal_error"):
+        relay(speaking, sent, replace(news, marker="triage:2"), [File("b.txt", "text/plain", b"Step 2")])

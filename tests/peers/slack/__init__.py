@@ -61,6 +61,13 @@ class LocalSlack:
         more = {"thread_ts": thread, "threadTs": thread} if thread else {}
         return str(self.control("message", channel=channel, user=user, text=text, **more)["message"]["ts"])
 
+    def upload(self, user: str, channel: str, text: str, name: str, content: bytes, thread: str | None = None) -> str:
+        """Write a message with a file."""
+        fields = {"channel": channel, "user": user, "text": text} | ({"thread_ts": thread} if thread else {})
+        answer = httpx.post(f"{self.url}/_control/upload", data=fields, files={"file": (name, content)}, timeout=20)
+        answer.raise_for_status()
+        return next(one["ts"] for one in reversed(self.messages(channel)) if text in one["text"])
+
     def messages(self, channel: str) -> list[Message]:
         return list(httpx.get(f"{self.url}/_control/messages/{channel}", timeout=20).json()["messages"])
 

@@ -37,6 +37,7 @@ class SlackServer:
     messages: list[Json] = field(default_factory=list)
     guests: set[str] = field(default_factory=set)
     written: list[Json] = field(default_factory=list)  # what people have written in every thread
+    held: dict[str, bytes] = field(default_factory=dict)  # what files hold, by their names in addresses
     socket_url: str = ""
     scopes: str | None = None  # what the token was granted, which Slack tells in a header of each answer
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -61,6 +62,10 @@ class SlackServer:
             return 200, headers, {"ok": True} | self._answer(method, given)
 
     def _answer(self, method: str, given: Json) -> Json:
+        if method == "files.completeUploadExternal":
+            named = [{"id": one["id"], "name": one["title"]} for one in given["files"]]
+            self._post({"channel": given["channel_id"], "thread_ts": given.get("thread_ts"), "files": named})
+            return {"files": named}
         if method in ("chat.postMessage", "chat.startStream"):
             return self._post(given)
         user, ts = str(given.get("user")), given.get("ts")
@@ -90,13 +95,15 @@ class SlackServer:
             "usergroups.users.list": {"users": ["U2"] if given.get("usergroup") == "S0DESK" else []},
             "apps.connections.open": {"url": self.socket_url},
             "conversations.open": {"channel": {"id": "D1"}},
+            "files.getUploadURLExternal": {"file_id": "F1", "upload_url": f"{self.api}/upload/F1"},
         }
         return answers.get(method, {"ts": "1.1", "channel": given.get("channel", "")})
 
     def _post(self, given: Json) -> Json:
         ts = f"{time.time():.6f}"
         message = {"ts": ts, "thread_ts": given.get("thread_ts"), "bot_id": "B0BOT", "user": "U0BOT"}
-        self.messages.append({**message, "channel": given["channel"], "blocks": given.get("blocks")})
+        more = {name: given.get(name) for name in ("channel", "blocks", "files")}
+        self.messages.append({**message, **more})
         return {"ts": ts, "channel": given["channel"], "message": message}
 
 
@@ -109,15 +116,27 @@ def slack_server() -> Iterator[SlackServer]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+            content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            kind, name = self.path.rsplit("/", 2)[1:]
+            if kind == "upload":
+                server.held[name] = content
+                self._tell(200, b"OK", {"Content-Type": "text/plain"})
+                return
+            if kind == "files":
+                server.calls.append(("file", {"name": name, "token": self.headers.get("Authorization")}))
+                self._tell(200 if name in server.held else 404, server.held.get(name, b""), {})
+                return
+            raw = content.decode()
             if "json" in self.headers.get("Content-Type", ""):
                 given = json.loads(raw or "{}")
             else:
                 given = {name: _value(values[0]) for name, values in parse_qs(raw).items()}
             status, headers, body = server.answer(self.path.rsplit("/", 1)[1], given)
-            content = json.dumps(body).encode()
+            self._tell(status, json.dumps(body).encode(), {"Content-Type": "application/json", **headers})
+
+        def _tell(self, status: int, content: bytes, headers: dict[str, str]) -> None:
             self.send_response(status)
-            for name, value in {"Content-Type": "application/json", **headers}.items():
+            for name, value in headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from typing import Self
 
 import httpx
 
@@ -45,6 +46,10 @@ class Reply:
             raise DeliveryFailed(f"It answered {self.status} with something that is not JSON.", faulty=True) from error
 
 
+class TooLong(DeliveryFailed):
+    """The answer is longer than is read."""
+
+
 class Caller:
     """Calls one system; redirects are not followed, so that secrets go nowhere else."""
 
@@ -75,12 +80,16 @@ class Caller:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
+        most_bytes: int | None = None,
     ) -> Reply:
-        """The answer where it is 2xx; raises ``DeliveryFailed`` that says whether to try again, and when."""
+        """The answer where it is 2xx; raises ``DeliveryFailed`` that says whether to try again, and when.
+
+        Raises ``TooLong`` beyond ``most_bytes``, which is as for the caller where it is None.
+        """
         deadline = time.monotonic() + self._timeout_s
         try:
             with self._client.stream(method, path, content=content, headers=headers, params=query) as response:
-                body = self._read(response, deadline)
+                body = self._read(response, deadline, most_bytes or self._most_bytes)
         except httpx.TimeoutException as error:
             raise self._too_slow() from error
         except (httpx.TransportError, httpx.DecodingError, httpx.InvalidURL) as error:
@@ -96,16 +105,29 @@ class Caller:
         content = json.dumps(value).encode()
         return self.call(method, path, content=content, headers={"Content-Type": "application/json", **(headers or {})})
 
+    def send_form(
+        self, path: str, fields: Mapping[str, str], files: Sequence[tuple[str, tuple[str, bytes, str]]]
+    ) -> Reply:
+        """POST a form (RFC 7578); each file as its field, its name, what it holds and its media type."""
+        form = self._client.build_request("POST", path, data=fields, files=list(files))
+        return self.call("POST", path, content=form.read(), headers={"Content-Type": form.headers["Content-Type"]})
+
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
 
-    def _read(self, response: httpx.Response, deadline: float) -> bytes:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _read(self, response: httpx.Response, deadline: float, most_bytes: int) -> bytes:
         body = bytearray()
         for chunk in response.iter_bytes(65_536):
             body += chunk
-            if len(body) > self._most_bytes:
-                raise DeliveryFailed(f"Its answer is longer than {self._most_bytes:,} bytes.", faulty=True)
+            if len(body) > most_bytes:
+                raise TooLong(f"Its answer is longer than {most_bytes:,} bytes.", faulty=True)
             # A time-out of httpx is one of each read, which an answer that trickles in never reaches.
             if time.monotonic() > deadline:
                 raise self._too_slow()

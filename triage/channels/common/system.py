@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from sqlalchemy.orm import Session, sessionmaker
 
+from triage.channels.common.files import File, FilesOf
 from triage.channels.common.tables import PolicyTable, SendingTable, SystemTable
 from triage.channels.common.values import Draft, Finding, News, Opened, Outgoing, Received, RemoteTicket, Webhook
 from triage.channels.common.verify import Verifier
@@ -64,6 +65,7 @@ class Steps(Protocol):
         """``reference`` is what the system calls what was made."""
 
 
+Attach = Callable[[RemoteTicket, str, Sequence[File]], None]
 Send = Callable[[Outgoing, Steps], str]
 Listen = Callable[[threading.Event], None]
 
@@ -111,7 +113,8 @@ class Channel:
     ``articles`` gives its help centre in parts, each in the shape of that system's export.
     ``subscribed`` are the events that are sent of every ticket, whatever its source.
     ``filed_in`` names the system in which its tickets are filed too: that one must have ``create``, which returns the
-    new ticket's id, and this one ``relay``, which says in the ticket's place what is news there.
+    new ticket's id, and this one ``relay``, which says in the ticket's place what is news there, with its files.
+    ``files`` gives those of a message, ``attach`` adds an internal note with some to a ticket of the system.
     """
 
     name: str
@@ -132,7 +135,9 @@ class Channel:
     subscribed: frozenset[str] = frozenset()
     create: Callable[[Draft], str] | None = None
     filed_in: str | None = None
-    relay: Callable[[Outgoing, News], None] | None = None
+    relay: Callable[[Outgoing, News, Sequence[File]], None] | None = None
+    files: FilesOf | None = None
+    attach: Attach | None = None
     close: Callable[[], None] = lambda: None
 
     @property

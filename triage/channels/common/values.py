@@ -259,7 +259,8 @@ class Draft:
 class News:
     """What one place is told of the other: a message of ``author``, or else how the ticket stands there now.
 
-    ``via`` is the name of the channel that it comes from; ``marker`` is unique to it.
+    ``via`` is the name of the channel that it comes from, ``remote_id`` and ``message_id`` what it is called there;
+    ``marker`` is unique to it.
     """
 
     via: str
@@ -267,6 +268,8 @@ class News:
     author: str = ""
     text: str = ""
     status: Status | None = None
+    remote_id: str = ""
+    message_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -64,4 +65,5 @@ class HelpdeskTable(SystemTable):
         verifier = None
         if self.hook_secrets:
             verifier = open_verifier(PathTable(scheme="path", secrets=self.hook_secrets), environment)
-        return system_channel(name, self, system, verifier, parse, create=system.create)
+        channel = system_channel(name, self, system, verifier, parse, create=system.create)
+        return replace(channel, attach=system.attach)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from triage.channels.common.calling import Caller
+from triage.channels.common.files import File
 from triage.channels.common.moments import moment
 from triage.channels.common.paths import items_at, parse_json, text_at, value_at
 from triage.channels.common.system import Page
@@ -106,7 +107,15 @@ class Helpdesk:
         It has no title: that would become the ticket's.
         """
         followup = {"ticket": int(ticket.remote_id), "comment": untemplated(text), "public": public}
-        answer = self._caller.send_json("POST", "/followups/", followup).json()
+        return self._told(self._caller.send_json("POST", "/followups/", followup).json())
+
+    def attach(self, ticket: RemoteTicket, text: str, files: Sequence[File]) -> None:
+        """Add a private follow-up with files."""
+        form = [("attachments", (one.name, one.content, one.media_type)) for one in files]
+        fields = {"ticket": ticket.remote_id, "comment": untemplated(text), "public": "false"}
+        self._told(self._caller.send_form("/followups/", fields, form).json())
+
+    def _told(self, answer: object) -> str:
         author = text_at(answer, "user")
         if not self._is_bot(author):
             says = f"The follow-up was added by user {author or 'nobody'}, but the table says bot = {self._site.bot}."

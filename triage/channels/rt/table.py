@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -61,7 +62,8 @@ class RtTable(SystemTable):
                 signs="{timestamp}.{body}",
             )
             verifier = open_verifier(scheme, environment)
-        return system_channel(name, self, system, verifier, parse, create=system.create)
+        channel = system_channel(name, self, system, verifier, parse, create=system.create)
+        return replace(channel, files=system.files, attach=system.attach)
 
 
 def parse(webhook: Webhook) -> Received:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from email.header import Header
 from itertools import count
 
-from triage.channels.common.calling import Caller
+from triage.channels.common.calling import Caller, TooLong
+from triage.channels.common.files import MOST_ENCODED, MOST_FILES, File, with_names
 from triage.channels.common.moments import moment
-from triage.channels.common.paths import text_at, value_at
+from triage.channels.common.paths import items_at, text_at, value_at
 from triage.channels.common.system import Page
 from triage.channels.common.tables import FieldTable
 from triage.channels.common.text import plain_text
@@ -20,6 +24,7 @@ from triage.channels.rt.bodies import CUSTOM, Change, custom_value, ids_in, peop
 from triage.channels.rt.sweep import Sweep
 
 SYSTEM_USERS = ("RT_System", "Nobody")
+TEXT_KINDS = ("text/plain", "text/html")
 SPOKEN = ("Comment", "Correspond")
 # RT gives no more at once: https://docs.bestpractical.com/rt/5.0.3/RT/REST2.html#Paging
 PAGE = 100
@@ -67,7 +72,7 @@ class RequestTracker:
         return RemoteTicket(
             remote_id=remote_id,
             subject=text_at(body, "Subject"),
-            body=self._content(created) if created else "",
+            body=self._text(self._attachments(created.number)) if created else "",
             requester=next(iter(people_in(value_at(body, "Requestor"))), text_at(body, "Creator.id")),
             fields=self._fields(body),
             status=status_of(status, merged=found != remote_id),
@@ -93,6 +98,29 @@ class RequestTracker:
         message = {"Content": text, "ContentType": "text/plain"}
         self._caller.send_json("POST", f"/ticket/{ticket.remote_id}/{verb}", message)
         return ""
+
+    def attach(self, ticket: RemoteTicket, text: str, files: Sequence[File]) -> None:
+        """Add a comment with files (https://docs.bestpractical.com/rt/5.0.3/RT/REST2.html#Tickets)."""
+        attachments = [
+            {
+                "FileName": _header(one.name),
+                "FileType": one.media_type,
+                "FileContent": base64.b64encode(one.content).decode(),
+            }
+            for one in files
+            if one.content  # RT refuses empty ones
+        ]
+        message = {"Content": text, "ContentType": "text/plain", "Attachments": attachments}
+        self._caller.send_json("POST", f"/ticket/{ticket.remote_id}/comment", message)
+
+    def files(self, _remote_id: str, message_id: str) -> list[File]:
+        """The files of a comment or of correspondence, but for those that are too large."""
+        found = []
+        for one in [one for one in self._listed(message_id) if text_at(one, "Filename")][:MOST_FILES]:
+            with suppress(TooLong):
+                content = self._content(text_at(one, "id"))
+                found.append(File(text_at(one, "Filename"), text_at(one, "ContentType"), content))
+        return found
 
     def create(self, draft: Draft) -> str:
         """Make a ticket (https://docs.bestpractical.com/rt/5.0.3/RT/REST2.html#Tickets); RT mails its requestor."""
@@ -225,22 +253,43 @@ class RequestTracker:
             yield from items
 
     def _message(self, change: Change, outside: set[str]) -> Message:
+        attachments = self._attachments(change.number)
         return Message(
             change.number,
             change.creator,
-            self._content(change),
+            with_names(self._text(attachments), filter(None, (text_at(one, "Filename") for one in attachments))),
             public=change.kind == "Correspond",
             by_agent=self._is_agent(change.creator, outside),
             is_ours=change.creator == self.me(),
             at=change.at,
         )
 
-    def _content(self, change: Change) -> str:
-        query = {"fields": "Content,ContentType,Filename"}
-        reply = self._caller.call("GET", f"/transaction/{change.number}/attachments", query=query).json()
-        items = value_at(reply, "items")
-        texts = [item for item in items if not text_at(item, "Filename")] if isinstance(items, list) else []
-        for kind in ("text/plain", "text/html"):
+    def _attachments(self, transaction: str) -> list[object]:
+        """The parts of a message with what they hold; where files make that too long, only the text's."""
+        try:
+            return self._listed(transaction, "Content")
+        except TooLong:
+            parts = self._listed(transaction)
+        texts = [one for one in parts if not text_at(one, "Filename") and text_at(one, "ContentType") in TEXT_KINDS]
+        held = {text_at(one, "id"): self._content(text_at(one, "id")).decode("utf-8", "replace") for one in texts}
+        return [{**one, "Content": held.get(text_at(one, "id"), "")} for one in parts if isinstance(one, dict)]
+
+    def _listed(self, transaction: str, *more: str) -> list[object]:
+        query = {"fields": ",".join((*more, "ContentType", "Filename")), "per_page": str(PAGE)}
+        return items_at(
+            self._caller.call("GET", f"/transaction/{transaction}/attachments", query=query).json(), "items"
+        )
+
+    def _content(self, attachment: str) -> bytes:
+        body = self._caller.call("GET", f"/attachment/{attachment}", most_bytes=MOST_ENCODED).json()
+        try:
+            return base64.b64decode(text_at(body, "Content"))
+        except ValueError as error:
+            raise DeliveryFailed(f"RT's attachment {attachment} cannot be read.", retryable=False) from error
+
+    def _text(self, attachments: Sequence[object]) -> str:
+        texts = [item for item in attachments if not text_at(item, "Filename")]
+        for kind in TEXT_KINDS:
             for item in texts:
                 if text_at(item, "ContentType") == kind:
                     return plain_text(text_at(item, "Content"), is_html=kind == "text/html")
@@ -249,3 +298,8 @@ class RequestTracker:
     def _is_agent(self, creator: str, outside: set[str]) -> bool:
         """RT tells nobody's place: who neither asked nor was copied, nor is we or RT itself, works at the desk."""
         return creator.casefold() not in outside and creator != self.me() and creator not in SYSTEM_USERS
+
+
+def _header(name: str) -> str:
+    """A file's name as RT understands it: it decodes encoded words (RFC 2047), and garbles what is beyond ASCII."""
+    return name if name.isascii() else Header(name, "utf-8", maxlinelen=10_000).encode()

@@ -13,6 +13,7 @@ from triage.channels.slack.app import SlackApp
 from triage.channels.slack.check import check
 from triage.channels.slack.delivery import relay, send
 from triage.channels.slack.desk import SlackDesk
+from triage.channels.slack.files import files_of
 from triage.channels.slack.messages import complete, read_thread
 from triage.channels.slack.people import People
 from triage.channels.slack.table import SlackTable as _Table
@@ -56,6 +57,7 @@ class SlackTable(_Table):
             send=partial(send, desk),
             filed_in=self.filed_in,
             relay=partial(relay, desk),
+            files=partial(files_of, desk),
             check=partial(check, desk, app_token),
             close=app.close,
         )

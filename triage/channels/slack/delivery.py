@@ -7,11 +7,13 @@ from typing import TypeVar
 
 from slack_sdk.errors import SlackApiError
 
+from triage.channels.common.files import File
 from triage.channels.common.system import Steps
 from triage.channels.common.values import Gone, News, Outgoing, Status
 from triage.channels.slack.cards import card
 from triage.channels.slack.desk import Deleted, SlackDesk, failure
 from triage.channels.slack.escape import escaped, mrkdwn, quoted
+from triage.channels.slack.files import hand_over
 from triage.channels.slack.limits import Block, actions, button, fit, section, sections
 from triage.channels.slack.messages import who_of_the_desk
 from triage.channels.slack.replies import SHARE, fallback, reply_blocks
@@ -62,7 +64,7 @@ def send(desk: SlackDesk, outgoing: Outgoing, done: Steps) -> str:
     return " ".join(one for one in says if one) or "There was nothing left to do."
 
 
-def relay(desk: SlackDesk, outgoing: Outgoing, news: News) -> None:
+def relay(desk: SlackDesk, outgoing: Outgoing, news: News, files: Sequence[File]) -> None:
     """Say in the ticket's thread what was said, or became of it, in the system that it is filed in."""
     language = outgoing.language
     if news.status is not None:
@@ -74,8 +76,10 @@ def relay(desk: SlackDesk, outgoing: Outgoing, news: News) -> None:
     blocks[0]["block_id"] = news.marker
 
     def tell(place: Place) -> None:
-        if not (outgoing.is_repeat and marked(written_in(desk, place), news.marker)):
+        there = written_in(desk, place) if outgoing.is_repeat else []
+        if not marked(there, news.marker):
             post(desk, place, words, blocks)
+        hand_over(desk, place, files, there)
 
     _there_or_apart(desk, outgoing, tell)
 

@@ -17,6 +17,8 @@ SCOPES = {
     "chat:write": "to answer",
     "commands": "to be called by its command and shortcut",
     "groups:history": "to read the private channels it was invited to",
+    "files:read": "to carry files of a thread to the system that its ticket is filed in",
+    "files:write": "to carry agents' files from there into the thread",
     "im:history": "to read what people write to it",
     "im:write": "to write to people",
     "reactions:read": "to make a ticket of a message by emoji",

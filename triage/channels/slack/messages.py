@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from slack_sdk.errors import SlackApiError
 
+from triage.channels.common.files import with_names
 from triage.channels.common.memory import recall, remember, remember_once
 from triage.channels.common.values import DeliveryFailed, Look, Message, Opened, Received, RemoteTicket, Said
 from triage.channels.inbox import ReceivedState
@@ -132,17 +133,16 @@ def read_thread(desk: SlackDesk, remote_id: str) -> RemoteTicket:
         root = next((one for one in found if one.get("ts") == ts), None)
         if root is None or root.get("subtype") == TOMBSTONE:
             raise Deleted("The message was deleted before anybody looked.")
-        lines = [root, *_burst(desk, channel, root)]
+        lines = lines_of(desk, channel, root)
         link = desk.client.chat_getPermalink(channel=channel, message_ts=ts).get("permalink")
     except SlackApiError as error:
         raise failure(error) from error
     person = desk.people.person(str(root.get("user", "")))
-    text = "\n".join(plain(_text(one)) for one in lines).strip()
     replies = [one for one in found if one.get("ts") != ts and is_written_by_a_person(one)]
     return RemoteTicket(
         remote_id=remote_id,
         subject="",
-        body=f"{text}\n{_files(root)}".strip()[:LONGEST],
+        body="\n".join(_words(one) for one in lines).strip()[:LONGEST],
         requester=person.address,
         features=person.features | {"slack_channel": channel},
         messages=tuple(_said(desk, one, str(one["ts"])) for one in replies),
@@ -234,7 +234,7 @@ def _opened(remote_id: str, message: Event) -> Opened:
     return Opened(
         remote_id,
         "",
-        f"{plain(_text(message))}\n{_files(message)}".strip()[:LONGEST],
+        _words(message)[:LONGEST],
         f"slack:{user}",  # Slack wants its answer within three seconds, so who that is, is looked up afterwards
         features={"slack_user": user, "slack_channel": str(message["channel"])},
     )
@@ -263,6 +263,11 @@ def _watched(desk: SlackDesk, event: Event) -> None:
     desk.take(Received(_key(event), "message", (Look(f"{channel}:{ts}"),)), delay_s=desk.table.settle_s)
 
 
+def lines_of(desk: SlackDesk, channel: str, root: Event) -> list[Event]:
+    """The messages that open a ticket, oldest first; raises ``DeliveryFailed`` while their writer goes on."""
+    return [root, *_burst(desk, channel, root)]
+
+
 def _burst(desk: SlackDesk, channel: str, root: Event) -> list[Event]:
     """What the writer of a watched message added within the window, oldest first."""
     if channel not in desk.table.watch or not desk.table.burst_s:
@@ -273,7 +278,7 @@ def _burst(desk: SlackDesk, channel: str, root: Event) -> list[Event]:
         one
         for one in reversed(written)
         if one.get("user") == root.get("user") and is_written_by_a_person(one) and one.get("ts") != root["ts"]
-        if not one.get("thread_ts") and not is_small_talk(plain(_text(one)))
+        if not one.get("thread_ts") and not _is_chat(one)
     ]
     newest = float(str(added[-1]["ts"])) if added else began
     left = min(newest + desk.table.settle_s, began + desk.table.burst_s) - time.time()
@@ -298,7 +303,7 @@ def _take_said(desk: SlackDesk, message: Event, received: Received, said: Messag
 def _said(desk: SlackDesk, event: Event, message_id: str, *, edited: bool = False) -> Message:
     user = str(event["user"])
     person = desk.people.person(user)
-    text = f"{plain(_text(event))}\n{_files(event)}".strip()
+    text = _words(event)
     return Message(
         message_id,
         person.address,
@@ -308,16 +313,20 @@ def _said(desk: SlackDesk, event: Event, message_id: str, *, edited: bool = Fals
     )
 
 
+def _words(message: Event) -> str:
+    """What a message says, with the names of its files."""
+    return with_names(plain(_text(message)), _files(message))
+
+
 def _text(event: Event) -> str:
     return str(event.get("text") or "")
 
 
-def _files(event: Event) -> str:
-    """The names of what was uploaded, and where it lies in Slack: nobody here opens it."""
+def _files(event: Event) -> list[str]:
+    """The names of what was uploaded, and where it lies in Slack."""
     files = event.get("files")
     found = [one for one in files if isinstance(one, Mapping)] if isinstance(files, list) else []
-    names = [" ".join(str(one[key]) for key in ("name", "permalink") if one.get(key)) or "a file" for one in found]
-    return f"[attached: {', '.join(names)}]" if names else ""
+    return [" ".join(str(one[key]) for key in ("name", "permalink") if one.get(key)) or "a file" for one in found]
 
 
 def _key(message: Event) -> str:

@@ -29,6 +29,7 @@ class VendorDesk:
     def __init__(self) -> None:
         self.changes = 0
         self.said: list[dict[str, Any]] = []
+        self.held: dict[str, bytes] = {}  # files of notes
         self.fields: dict[str, Any] = {"group": "Service desk"}
         self.is_over = False
         self.made: tuple[str, str, str, str | None] | None = None
@@ -159,8 +160,9 @@ class FreshdeskDesk(VendorDesk):
 
     def post(self, call: Call) -> object:
         public = call.groups[0] == "reply"
-        if not public and call.body.get("private") is not True:
+        if not public and call.body.get("private") not in (True, "true"):
             raise Refused(400, {"description": "the note would be public"})
+        self.held |= dict(call.body.get("attachments[]", []))
         text = call.body["body"].replace("<br>", "\n")
         return {"id": int(self.say("bot", text, public=public))}
 
@@ -193,11 +195,20 @@ class ZammadDesk(VendorDesk):
             ("GET", r"/api/v1/tickets/7", lambda _: self.ticket()),
             ("PUT", r"/api/v1/tickets/7", self.put),
             ("GET", r"/api/v1/ticket_articles/by_ticket/7", lambda _: self.articles()),
+            ("GET", r"/api/v1/ticket_articles/(\d+)", self.article),
+            ("GET", r"/api/v1/ticket_attachment/7/(\d+)/(\d+)", self.attachment),
             ("POST", r"/api/v1/ticket_articles", self.post),
             ("GET", r"/api/v1/tickets/search", lambda call: [self.ticket()] if call.query["page"] == "1" else []),
             ("POST", r"/api/v1/tickets", self.make),
             ("POST", r"/api/v1/knowledge_bases/init", self.knowledge),
         ]
+
+    def article(self, call: Call) -> object:
+        return next(one for one in self.articles() if str(one["id"]) == call.groups[0])
+
+    def attachment(self, call: Call) -> bytes:
+        files: dict[str, bytes] = next(one for one in self.said if str(one["id"]) == call.groups[0])["files"]
+        return list(files.values())[int(call.groups[1])]
 
     def knowledge(self, call: Call) -> object:
         if wanted := call.body.get("answer_translation_content_ids"):
@@ -246,6 +257,10 @@ class ZammadDesk(VendorDesk):
                 "body": one["text"],
                 "content_type": "text/plain",
                 "internal": not one["public"],
+                "attachments": [
+                    {"id": place, "filename": name, "preferences": {"Content-Type": "text/plain"}}
+                    for place, name in enumerate(one.get("files", {}))
+                ],
                 "created_at": one["at"],
             }
             for one in [first, *self.said]
@@ -264,6 +279,9 @@ class ZammadDesk(VendorDesk):
         public = not call.body["internal"]
         if public and not (call.body["type"] == "email" and call.body.get("to")):
             raise Refused(422, {"error": "nobody to send it to"})
+        for one in call.body.get("attachments", []):
+            assert one["mime-type"]
+            self.held[one["filename"]] = base64.b64decode(one["data"], validate=True)
         return {"id": int(self.say("bot", call.body["body"], public=public))}
 
 

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from kb import KnowledgeBase
-from tests.unit.channels.contracts.desks import DESKS, GlpiDesk, JiraDesk, VendorDesk
+from tests.unit.channels.contracts.desks import DESKS, FreshdeskDesk, GlpiDesk, JiraDesk, VendorDesk, ZammadDesk
 from tests.unit.channels.contracts.vendor import misbehaviour, serving
 from tests.unit.kb.doubles import WordEncoder
+from triage.channels.common.files import MOST_BYTES, File
 from triage.channels.common.system import Channel, System
 from triage.channels.common.values import DeliveryFailed, Draft, Gone, Look, Status, Webhook
 from triage.channels.importing import import_articles
@@ -98,6 +99,27 @@ def test_notes_are_for_agents_and_replies_for_the_requester(desk: VendorDesk, sy
     assert [one.public for one in found.messages] == [False, True]
     assert all(one.is_ours for one in found.messages) and found.touched_by is None
     assert "[triage:1]" in found.messages[0].text and "☃" in found.messages[0].text
+
+
+FILES = [File("log ä 漢.txt", "text/plain", b"error 809\n"), File("a.png", "image/png", bytes(range(256)) * 4)]
+
+
+@pytest.mark.parametrize("desk", [FreshdeskDesk, ZammadDesk], indirect=True, ids=["freshdesk", "zammad"])
+def test_a_note_goes_with_files(desk: VendorDesk, channel: Channel, system: System) -> None:
+    assert channel.attach
+    channel.attach(system.read(desk.remote_id), "ana wrote in slack:\n\n<b>Look</b> [triage:1]", FILES)
+    assert desk.held == {one.name: one.content for one in FILES}
+    (said,) = system.read(desk.remote_id).messages
+    assert "[triage:1]" in said.text and not said.public and said.is_ours
+
+
+@pytest.mark.parametrize("desk", [ZammadDesk], indirect=True, ids=["zammad"])
+def test_an_agents_files_are_named_and_fetched(desk: VendorDesk, channel: Channel, system: System) -> None:
+    desk.agent_says("Do it so.", public=True)
+    desk.said[-1]["files"] = {"guide.txt": b"Step 1", "too large.bin": bytes(MOST_BYTES + 1)}
+    (said,) = system.read(desk.remote_id).messages
+    assert said.text == "Do it so.\n[attached: guide.txt, too large.bin]" and channel.files
+    assert channel.files(desk.remote_id, said.message_id) == [File("guide.txt", "text/plain", b"Step 1")]
 
 
 def test_solved_is_solved(desk: VendorDesk, system: System) -> None:

@@ -16,6 +16,7 @@ import pytest
 from kb import KnowledgeBase
 from tests.unit.channels.contracts.vendor import Call, Refused, Vendor, misbehaviour, serving
 from tests.unit.kb.doubles import WordEncoder
+from triage.channels.common.files import File
 from triage.channels.common.system import Channel, System
 from triage.channels.common.values import DeliveryFailed, Draft, Gone, Look, Status, Webhook
 from triage.channels.importing import import_articles
@@ -63,6 +64,7 @@ class ZendeskServer:
             "created_at": STAMP,
             "updated_at": STAMP,
         }
+        self.uploads: dict[str, dict[str, bytes]] = {}
         self.comments = [
             {"id": 100, "author_id": 10, "plain_body": "Since this morning.", "public": True, "created_at": STAMP}
         ]
@@ -77,6 +79,7 @@ class ZendeskServer:
                 ("GET", r"/api/v2/tickets/7/tags\.json", lambda _: {"tags": self.ticket["tags"]}),
                 ("PUT", r"/api/v2/tickets/7/tags\.json", self._tag),
                 ("DELETE", r"/api/v2/tickets/7/tags\.json", self._untag),
+                ("POST", r"/api/v2/uploads\.json", self._upload),
                 ("GET", r"/api/v2/ticket_fields/360\.json", lambda _: {"ticket_field": {"id": 360}}),
                 ("GET", r"/api/v2/help_center/user_segments\.json", lambda _: {"user_segments": SEGMENTS}),
                 ("GET", r"/api/v2/help_center/articles\.json", self._articles),
@@ -106,11 +109,17 @@ class ZendeskServer:
         if comment:
             made = {"id": 100 + len(self.comments), "author_id": 30, "plain_body": comment["body"], "created_at": STAMP}
             self.comments.append({**made, "public": comment["public"]})
+            self.held = [self.uploads[token] for token in comment.get("uploads", [])]
             events.append({"id": made["id"], "type": "Comment"})
         if given.get("priority") not in (None, "low", "normal", "high", "urgent"):
             raise Refused(422, {"error": "RecordInvalid"})
         self.ticket |= {**given, "updated_at": f"2026-11-23T10:00:0{len(self.comments)}Z"}
         return {"ticket": self.ticket, "audit": {"events": events}}
+
+    def _upload(self, call: Call) -> object:
+        token = call.query.get("token", "u1")
+        self.uploads.setdefault(token, {})[call.query["filename"]] = call.body
+        return {"upload": {"token": token}}
 
     def _make(self, call: Call) -> object:
         self.made = call.body["ticket"]
@@ -219,6 +228,14 @@ def test_notes_are_private_and_replies_public_and_both_ours(system: System) -> N
         ("For agents ☃", False, True),
         ("For Ana", True, True),
     ]
+
+
+def test_a_note_goes_with_files(zendesk: ZendeskServer, channel: Channel, system: System) -> None:
+    files = [File("log ä.txt", "text/plain", b"error 809"), File("a.png", "image/png", b"\x89PNG")]
+    assert channel.attach
+    channel.attach(system.read("7"), "A note [triage:1]", files)
+    assert zendesk.held == [{"log ä.txt": b"error 809", "a.png": b"\x89PNG"}]
+    assert not system.read("7").messages[-1].public
 
 
 def test_what_is_refused_for_good_is_not_tried_again(system: System) -> None:

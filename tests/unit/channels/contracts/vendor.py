@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email import policy
+from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -28,7 +30,7 @@ class Refused(Exception):
 
 @dataclass
 class Call:
-    """One request: what the route's groups matched, the query, the headers, the JSON body."""
+    """One request: what the route's groups matched, the query, the headers, the body's value."""
 
     method: str
     path: str
@@ -57,7 +59,7 @@ class Vendor:
     ) -> tuple[int, dict[str, str], bytes]:
         split = urlsplit(target)
         try:
-            body = json.loads(raw) if raw else None
+            body = _body(headers.get("content-type", ""), raw)
             call = Call(method, split.path, (), dict(parse_qsl(split.query)), headers, body)
             self.calls.append(call)
             if self.faults:
@@ -72,10 +74,30 @@ class Vendor:
                 match = re.fullmatch(pattern, split.path)
                 if match and wanted == method:
                     call.groups = match.groups()
-                    return 200, {"Content-Type": "application/json"}, json.dumps(handler(call)).encode()
+                    answer = handler(call)
+                    if isinstance(answer, bytes):
+                        return 200, {"Content-Type": "application/octet-stream"}, answer
+                    return 200, {"Content-Type": "application/json"}, json.dumps(answer).encode()
             raise Refused(404, {"error": "RecordNotFound"})
         except Refused as refused:
             return refused.status, refused.headers, json.dumps(refused.body).encode()
+
+
+def _body(kind: str, raw: bytes) -> Json:
+    """JSON as its value, a form as its fields with a list of names and contents for files, else bytes as they are."""
+    if not raw or kind.startswith("application/json"):
+        return json.loads(raw) if raw else None
+    if not kind.startswith("multipart/form-data"):
+        return raw
+    message = BytesParser(policy=policy.HTTP).parsebytes(f"Content-Type: {kind}\r\n\r\n".encode() + raw)
+    form: dict[str, Json] = {}
+    for part in message.iter_parts():
+        name, content = part.get_param("name", header="content-disposition"), part.get_payload(decode=True)
+        if part.get_filename() is None:
+            form[str(name)] = content.decode()
+        else:
+            form.setdefault(str(name), []).append((part.get_filename(), content))
+    return form
 
 
 @contextmanager
