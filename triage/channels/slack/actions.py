@@ -68,7 +68,8 @@ def call_for_a_person(desk: SlackDesk, ticket: TicketRow, author: str) -> None:
     if channel is None:
         return
     group = next((one for one in desk.table.desk if one.startswith("S")), None)
-    text = f"{f'<!subteam^{group}> ' if group else ''}Somebody asks for a person: ticket {ticket.id}."
+    words = say("asks_for_person", desk.table.language, ticket=ticket.id)
+    text = f"<!subteam^{group}> {words}" if group else words
     try:
         desk.client.chat_postMessage(channel=channel, thread_ts=place[1] if place else None, text=text)
     except SlackApiError as error:
@@ -147,7 +148,7 @@ def on_accept(desk: SlackDesk, body: Body) -> None:
         value = decision.value or (first if decision.outcome != Outcome.LEAVE.value else None)
         if value:
             correct(desk, ticket.id, decision.field, value, author)
-    _settle(desk, body, f"Accepted by {escaped(author)}.")
+    _settle(desk, body, say("accepted_by", desk.table.language, agent=escaped(author)))
 
 
 def on_change(desk: SlackDesk, body: Body) -> None:
@@ -178,7 +179,7 @@ def on_take(desk: SlackDesk, body: Body) -> None:
         post(desk, thread_of(desk, asked_as(ticket, remote.remote_id)), words, [])
     except DeliveryFailed as error:
         log.warning("the requester was not told", ticket=ticket.id, reason=str(error))
-    _settle(desk, body, f"Taken by {escaped(person.name)}.")
+    _settle(desk, body, say("taken_by", desk.table.language, agent=escaped(person.name)))
 
 
 def correct(desk: SlackDesk, ticket_id: str, field: str, value: str, author: str) -> None:

@@ -213,7 +213,7 @@ class SlackApp:
         )["messages"]
         blocks = found[0].get("blocks") or [] if found else []
         name = self._desk.people.person(user).name
-        note = f"Changed by {escaped(name)}."
+        note = say("changed_by", self._desk.table.language, agent=escaped(name))
         self._desk.client.chat_update(
             channel=card["channel"], ts=card["ts"], text=note, blocks=replies.settled(blocks, note)
         )

@@ -10,7 +10,7 @@ from triage.channels.slack.desk import SlackDesk
 from triage.channels.slack.escape import escaped, markdown, markdown_link
 from triage.channels.slack.limits import BUTTON_VALUE, Block, actions, button, context, section
 from triage.channels.slack.replies import FILE, answer_blocks, sources
-from triage.channels.slack.words import say
+from triage.channels.slack.words import say, why_not
 from triage.deliver import narrowed
 from triage.pipeline import assess
 from triage.tickets.model import IncomingTicket
@@ -38,8 +38,8 @@ def ask(desk: SlackDesk, question: str, user_id: str) -> Said:
     said = assessment.answer
     if isinstance(said, Answer):
         return answered(said.text, said.citations, said.probability, language)
-    words = say("unsure", language, why=escaped(said.explanation))
-    return Said(False, words, markdown(say("unsure", language, why=said.explanation)), [section(words)], language)
+    words = say("unsure", language, why=why_not(said.reason.value, said.probability, language))
+    return Said(False, words, markdown(words), [section(words)], language)
 
 
 def answered(words: str, citations: Sequence[Citation], probability: float, language: str | None) -> Said:

@@ -52,10 +52,11 @@ def send(desk: SlackDesk, outgoing: Outgoing, done: Steps) -> str:
             says.append(_reply(desk, outgoing, done))
         except Gone as error:
             untold = error
-            says.append(f"The requester could not be told: {error}")
+            says.append(say("untold", why=str(error)))
     has_card = bool(outgoing.done.get(CARD))
     if CARD not in outgoing.done:
-        has_card, said = _card(desk, outgoing, " ".join(says) if untold else "", done)
+        note = say("untold", desk.table.language, why=str(untold)) if untold else ""
+        has_card, said = _card(desk, outgoing, note, done)
         says.append(said)
     if untold:
         if not has_card:
@@ -147,7 +148,10 @@ def _card(desk: SlackDesk, outgoing: Outgoing, note: str, done: Steps) -> tuple[
     try:
         earlier = marked(latest(desk, channel), marker) if outgoing.is_repeat else None
         posted = earlier or post(
-            desk, (channel, None), "A new ticket", card(outgoing, _link(desk, outgoing), note=note)
+            desk,
+            (channel, None),
+            say("new_card", desk.table.language),
+            card(outgoing, _link(desk, outgoing), desk.table.language, note=note),
         )
     except Gone as error:
         done(CARD, "")

@@ -40,8 +40,9 @@ class SlackTable(ChannelTable):
     ``desk`` are the people of the help desk, by a user group (S…) or by themselves (U…); ``admins`` may change
     settings; ``queues`` name the channel of each queue's agents, ``card_channel`` that of all others. A thread that is
     quiet for ``nudge_days`` is asked about once, and closed after ``close_days`` more (0: never); ``digest_day`` is the
-    day on which the desk is told of its week. ``filed_in`` names the channel of a ticketing system in which each ticket
-    is filed too, its thread kept in step with what is said there.
+    day on which the desk is told of its week; ``language`` is that of the agents' cards and of the digest. ``filed_in``
+    names the channel of a ticketing system in which each ticket is filed too, its thread kept in step with what is said
+    there.
     """
 
     kind: Literal["slack"]
@@ -62,6 +63,7 @@ class SlackTable(ChannelTable):
     nudge_days: Annotated[float, Field(ge=0, le=365)] = 3.0
     close_days: Annotated[float, Field(ge=0, le=365)] = 4.0
     digest_day: Day | None = None
+    language: Literal["en", "de", "fr", "es"] = "en"
     filed_in: Name | None = None
     prompts: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=75)], ...], Field(max_length=4)] = ()
 

@@ -92,7 +92,8 @@ def digest_text(week: Week, language: str | None = None) -> str:
     """The week in words."""
     counts = {"asked": week.asked, "answered": week.answered, "solved": week.solved, "person": week.person}
     text = say("digest", language, **{name: str(number) for name, number in counts.items()})
-    reasons = ", ".join(f"{reason.replace('_', ' ')} {number}" for reason, number in sorted(week.silent.items()))
+    silent = sorted(week.silent.items())
+    reasons = ", ".join(f"{say(f'silent_{reason}', language)} {number}" for reason, number in silent)
     return f"{text}\n{say('digest_silent', language, reasons=reasons)}" if reasons else text
 
 
@@ -161,7 +162,7 @@ def _digest(desk: SlackDesk, now: datetime) -> None:
     with desk.services.sessions() as session:
         if recall(session, desk.name, key) is not None:
             return
-    text = digest_text(week_of(desk, now - timedelta(days=7), now))
+    text = digest_text(week_of(desk, now - timedelta(days=7), now), desk.table.language)
     post(desk, (channel, None), text, [])
     desk.keep(key, now.isoformat())
 

@@ -241,6 +241,159 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "fr": "Sans réponse : {reasons}.",
         "es": "Sin respuesta: {reasons}.",
     },
+    "new_card": {
+        "en": "A new ticket",
+        "de": "Ein neues Ticket",
+        "fr": "Un nouveau ticket",
+        "es": "Una nueva solicitud",
+    },
+    "no_text": {"en": "(no text)", "de": "(kein Text)", "fr": "(sans texte)", "es": "(sin texto)"},
+    "perhaps": {
+        "en": "perhaps {values}",
+        "de": "vielleicht {values}",
+        "fr": "peut-être {values}",
+        "es": "quizás {values}",
+    },
+    "one_of": {
+        "en": "one of {values}",
+        "de": "eines von {values}",
+        "fr": "l’un de {values}",
+        "es": "uno de {values}",
+    },
+    "left_alone": {"en": "left alone", "de": "nicht angerührt", "fr": "laissé tel quel", "es": "sin tocar"},
+    "was_answered": {
+        "en": "Knowledge base: answered, {sure} sure.",
+        "de": "Wissensdatenbank: beantwortet, {sure} sicher.",
+        "fr": "Base de connaissances : réponse donnée, sûre à {sure}.",
+        "es": "Base de conocimiento: respondida, segura al {sure}.",
+    },
+    "not_answered": {
+        "en": "Knowledge base: not answered. {why}",
+        "de": "Wissensdatenbank: nicht beantwortet. {why}",
+        "fr": "Base de connaissances : pas de réponse. {why}",
+        "es": "Base de conocimiento: sin respuesta. {why}",
+    },
+    "similar": {
+        "en": "Similar past tickets: {tickets}",
+        "de": "Ähnliche frühere Tickets: {tickets}",
+        "fr": "Tickets passés semblables : {tickets}",
+        "es": "Solicitudes pasadas parecidas: {tickets}",
+    },
+    "open_thread": {"en": "Open the thread", "de": "Thread öffnen", "fr": "Ouvrir le fil", "es": "Abrir el hilo"},
+    "accept": {"en": "Accept", "de": "Annehmen", "fr": "Accepter", "es": "Aceptar"},
+    "change": {"en": "Change…", "de": "Ändern…", "fr": "Modifier…", "es": "Cambiar…"},
+    "take": {"en": "Take it", "de": "Übernehmen", "fr": "Je m’en occupe", "es": "Me ocupo"},
+    "accepted_by": {
+        "en": "Accepted by {agent}.",
+        "de": "Angenommen von {agent}.",
+        "fr": "Accepté par {agent}.",
+        "es": "Aceptado por {agent}.",
+    },
+    "changed_by": {
+        "en": "Changed by {agent}.",
+        "de": "Geändert von {agent}.",
+        "fr": "Modifié par {agent}.",
+        "es": "Cambiado por {agent}.",
+    },
+    "taken_by": {
+        "en": "Taken by {agent}.",
+        "de": "Übernommen von {agent}.",
+        "fr": "Pris en charge par {agent}.",
+        "es": "A cargo de {agent}.",
+    },
+    "asks_for_person": {
+        "en": "Somebody asks for a person: ticket {ticket}.",
+        "de": "Jemand möchte mit einem Menschen sprechen: Ticket {ticket}.",
+        "fr": "Quelqu’un demande à parler à une personne : ticket {ticket}.",
+        "es": "Alguien pide hablar con una persona: solicitud {ticket}.",
+    },
+    "untold": {
+        "en": "The requester could not be told: {why}",
+        "de": "Der anfragenden Person konnte nichts gesagt werden: {why}",
+        "fr": "La personne n’a pas pu être prévenue : {why}",
+        "es": "No se pudo avisar a quien preguntó: {why}",
+    },
+    "why_nothing_found": {
+        "en": "Nothing fits.",
+        "de": "Es passt nichts.",
+        "fr": "Rien ne correspond.",
+        "es": "No hay nada que corresponda.",
+    },
+    "why_not_sure": {
+        "en": "What I found answers this with a probability of {sure} only.",
+        "de": "Was ich gefunden habe, beantwortet das nur mit einer Wahrscheinlichkeit von {sure}.",
+        "fr": "Ce que j’ai trouvé n’y répond qu’avec une probabilité de {sure}.",
+        "es": "Lo que encontré lo responde solo con una probabilidad del {sure}.",
+    },
+    "why_several": {
+        "en": "Several articles fit equally well.",
+        "de": "Mehrere Artikel passen gleich gut.",
+        "fr": "Plusieurs articles conviennent aussi bien.",
+        "es": "Varios artículos encajan igual de bien.",
+    },
+    "why_out_of_date": {
+        "en": "The article that fits is overdue for review.",
+        "de": "Der passende Artikel müsste erst überprüft werden.",
+        "fr": "L’article qui convient doit d’abord être revu.",
+        "es": "El artículo que encaja está pendiente de revisión.",
+    },
+    "why_only_internal": {
+        "en": "What fits is not for everybody.",
+        "de": "Was passt, ist nicht für alle bestimmt.",
+        "fr": "Ce qui convient n’est pas destiné à tous.",
+        "es": "Lo que encaja no es para todos.",
+    },
+    "why_empty_question": {
+        "en": "There was nothing to look for.",
+        "de": "Es gab nichts, wonach zu suchen wäre.",
+        "fr": "Il n’y avait rien à chercher.",
+        "es": "No había nada que buscar.",
+    },
+    "why_empty_knowledge_base": {
+        "en": "The knowledge base is empty.",
+        "de": "Die Wissensdatenbank ist leer.",
+        "fr": "La base de connaissances est vide.",
+        "es": "La base de conocimiento está vacía.",
+    },
+    "why_duplicate": {
+        "en": "It repeats an open ticket.",
+        "de": "Es wiederholt ein offenes Ticket.",
+        "fr": "Cela répète un ticket ouvert.",
+        "es": "Repite una solicitud abierta.",
+    },
+    "silent_nothing_found": {
+        "en": "nothing found",
+        "de": "nichts gefunden",
+        "fr": "rien trouvé",
+        "es": "nada encontrado",
+    },
+    "silent_not_sure": {"en": "not sure", "de": "nicht sicher", "fr": "pas sûr", "es": "no seguro"},
+    "silent_several": {
+        "en": "several fitted",
+        "de": "mehrere passten",
+        "fr": "plusieurs convenaient",
+        "es": "varios encajaban",
+    },
+    "silent_out_of_date": {
+        "en": "overdue for review",
+        "de": "Prüfung überfällig",
+        "fr": "à revoir",
+        "es": "por revisar",
+    },
+    "silent_only_internal": {
+        "en": "internal only",
+        "de": "nur intern",
+        "fr": "interne seulement",
+        "es": "solo interno",
+    },
+    "silent_empty_question": {"en": "no question", "de": "keine Frage", "fr": "sans question", "es": "sin pregunta"},
+    "silent_empty_knowledge_base": {
+        "en": "no articles",
+        "de": "keine Artikel",
+        "fr": "aucun article",
+        "es": "sin artículos",
+    },
+    "silent_duplicate": {"en": "repeated", "de": "wiederholt", "fr": "répété", "es": "repetido"},
     "greeting": {
         "en": "How can I help?",
         "de": "Wie kann ich helfen?",
@@ -260,3 +413,8 @@ def say(key: str, language: str | None = None, **values: str) -> str:
     """The sentence in that language, or in English where we do not have it; raises ``KeyError`` for an unknown key."""
     texts = TEXTS[key]
     return texts.get((language or "en")[:2], texts["en"]).format(**values)
+
+
+def why_not(reason: str, probability: float | None, language: str | None) -> str:
+    """Why there is no answer, with the number where there is one."""
+    return say(f"why_{reason}", language, sure=f"{probability or 0.0:.0%}")

@@ -16,6 +16,7 @@ from triage.channels.slack.cards import card
 from triage.channels.slack.escape import mrkdwn, quoted
 from triage.channels.slack.limits import Block, actions, button, fit, section, sections
 from triage.channels.slack.replies import reply_blocks
+from triage.channels.slack.words import LANGUAGES
 from triage.tickets.model import Decision, LabelProbability, Outcome
 
 TEXTS = st.text(max_size=80) | st.sampled_from(["", "x" * 9_000, "<!channel>" * 500, "line\n" * 3_000])
@@ -71,7 +72,8 @@ def test_replies_and_cards_fit_whatever_they_hold(words: str, title: str, label:
         sent = outgoing(answer=given_answer, decisions=(asked,) * 3, subject=title, text=words)
         sent = replace(sent, decisions=tuple(replace(asked, field=f"f{n}") for n in range(3)))
         check(reply_blocks(sent, in_hours=True))
-        check(card(sent, "https://slack.example/p1"))
+        for language in LANGUAGES:
+            check(card(sent, "https://slack.example/p1", language))
 
 
 def test_a_card_in_a_channel_shows_nobodys_address() -> None:
