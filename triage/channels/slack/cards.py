@@ -26,6 +26,7 @@ def card(outgoing: Outgoing, url: str | None, language: str = "en", *, note: str
     if answer is not None:
         if answer.given:
             said = say("was_answered", language, sure=f"{answer.probability or 0.0:.0%}")
+            said = f"{said} {answer.explanation}".rstrip()
         else:
             nearest = f" ({answer.nearest[0][1]})" if answer.nearest else ""
             why = why_not(str(answer.reason), answer.probability, language)
