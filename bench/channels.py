@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--rt", action="store_true")
     given = parser.parse_args()
     if given.slack:
-        slack(given.home, given.people)
+        slack(given.home, given.people, with_worker=not given.no_worker)
     elif given.rt:
         request_tracker(given.home)
     else:
@@ -129,12 +129,16 @@ def webhooks(home: Path, rate: int, seconds: int, *, with_worker: bool) -> None:
         print(f"{len(took):,} signed webhooks in {lasted:.1f} s, {beside}: {_times(took)}")
 
 
-def slack(home: Path, people: int) -> None:
+def slack(home: Path, people: int, *, with_worker: bool) -> None:
     """Everybody writes at once; the time until Slack is answered, and until the reply stands in the thread."""
     from tests.peers.slack.server import event, send, slack_server
 
     port = free_port()
-    with slack_server() as server, serving(home, port, SLACK.format(api=server.api), SECRET=SECRET) as (url, _):
+    arguments = () if with_worker else ("--no-worker",)
+    with (
+        slack_server() as server,
+        serving(home, port, SLACK.format(api=server.api), *arguments, SECRET=SECRET) as (url, _),
+    ):
         hook = f"{url}/v1/webhooks/slack"
         acknowledged: list[float] = []
         written: dict[str, float] = {}
@@ -148,12 +152,16 @@ def slack(home: Path, people: int) -> None:
             acknowledged.append(time.time() - written[ts])
 
         write(people)  # the first message opens connections and looks the bot up
-        until(lambda: len(server.messages) == 1, what="the first reply")
+        if with_worker:
+            until(lambda: len(server.messages) == 1, what="the first reply")
         with ThreadPoolExecutor(people) as pool:
             list(pool.map(write, range(people)))
+        beside = "" if with_worker else " while no worker runs"
+        print(f"{people} messages at once, Slack answered{beside}: {_times(acknowledged[1:])}")
+        if not with_worker:
+            return
         until(lambda: len(server.messages) == people + 1, what="all replies", timeout_s=120)
         answered = [float(one["ts"]) - written[one["thread_ts"]] for one in server.messages[1:]]
-        print(f"{people} messages at once, Slack answered: {_times(acknowledged[1:])}")
         print(f"{people} messages at once, reply in the thread: {_times(answered)}")
 
 
