@@ -268,18 +268,22 @@ class KnowledgeBase:
         vector = self._vector(question, query_vector)
         judge = Judge(gate, bar or usual_bar(gate), stamp, today or datetime.now(UTC).date())
 
-        def said(to: Collection[str] | None) -> Answer | Abstention:
+        def said(to: Collection[str] | None) -> tuple[Answer | Abstention, float]:
             view = state.view(to)
             if view is None:
-                return judge.nothing_found()
+                return judge.nothing_found(), -1.0
             among = view.fitting(product=product, language=language if only_language else None)
-            return judge.reply(view, question, vector, view.rank(question, vector, language=language, among=among))
+            ranked = view.rank(question, vector, language=language, among=among)
+            return judge.reply(view, question, vector, ranked), float(ranked.passage_cosine.max(initial=-1.0))
 
-        public = said(audiences)
+        public, near = said(audiences)
         # Where nothing is sure enough, other audiences would get no answer either: a search less.
         if isinstance(public, Answer) or state.audiences <= set(audiences) or judge.bar.give >= NEVER:
             return public
-        anybody = said(None)
+        everything = state.view()
+        if everything is not None and everything.nearest_not_for(audiences, vector, at_least=near) < near:
+            return public
+        anybody, _ = said(None)
         cited = self._audience_cited(state.snapshot, anybody)
         if cited is not None and cited not in audiences:
             explanation = "Only articles that are not for this audience answer this; an agent can look them up."

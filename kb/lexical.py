@@ -80,6 +80,7 @@ class LexicalIndex:
         writer.wait_merging_threads()
         self._index.reload()
         self._searcher = self._index.searcher()
+        self._rows: dict[tuple[int, int], int] = {}
 
     def search(self, query: str, k: int, among: Set[int] | None = None) -> list[tuple[int, float]]:
         """(row of the article, BM25 score) of the best ``k``, best first; any text is a query.
@@ -96,11 +97,19 @@ class LexicalIndex:
         asked = k
         while True:
             hits = self._searcher.search(parsed, asked, count=False).hits
-            found = [(_row(self._searcher.doc(address)), float(score)) for score, address in hits]
+            found = [(self._row_at(address), float(score)) for score, address in hits]
             fitting = found if among is None else [one for one in found if one[0] in among]
             if len(hits) < asked or len(fitting) >= k:
                 return fitting[:k]
             asked *= MORE
+
+    def _row_at(self, address: tantivy.DocAddress) -> int:
+        """The row that lies there; read once, when first found."""
+        place = address.segment_ord, address.doc
+        row = self._rows.get(place)
+        if row is None:
+            row = self._rows[place] = int(self._searcher.doc(address)["row"][0])
+        return row
 
 
 def _schema() -> tantivy.Schema:
@@ -134,10 +143,6 @@ class _Folder:
 def words_of(text: str) -> set[str]:
     """The distinct words of a text, case folded."""
     return set(_WORD.findall(text[:MAX_QUERY_CHARACTERS].casefold()))
-
-
-def _row(document: tantivy.Document) -> int:
-    return int(document["row"][0])
 
 
 def _stemmed(language: str | None) -> str:

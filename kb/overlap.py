@@ -91,11 +91,12 @@ class Overlap:
         terms = len(rarity)
         if not rarity.any():
             return {name: np.zeros(len(rows)) for name in VIEWS}
-        words, neighbours = _counted([self._words[row] for row in rows], table, terms, pairs)
-        titles, _ = _counted([self._titles[row] for row in rows], table, terms, {})
-        headings, _ = _counted([self._headings[row] for row in rows], table, terms, {})
         quoted = [self._read.get(number) or self._distinct(number) for number in passages.tolist()]
-        named, _ = _counted([words for words, _ in quoted], table, terms, {})
+        numbers = rows.tolist()
+        words, neighbours = _counted([self._words[row] for row in numbers], table, terms, pairs)
+        short = [each[row] for each in (self._titles, self._headings) for row in numbers]
+        counts, _ = _counted([*short, *(words for words, _ in quoted)], table, terms, {})
+        titles, headings, named = counts.reshape(3, len(numbers), terms)
         length, asked = self._length[rows], rarity.sum()
         title_length = self._title_length[rows]
         rarer = np.array([max(rarity[one], rarity[other]) for one, other in pairs])

@@ -32,6 +32,8 @@ EQUALLY_GOOD = 0.01
 CANDIDATES = 100
 # More words than vectors: an article that the vectors propose keeps the score of its words.
 WORD_CANDIDATES = 200
+# Of more passages it is not told in .1 ms which is nearest.
+TOLD_QUICKLY = 20_000
 
 Scores = npt.NDArray[np.float64]
 Indexes = tuple[VectorIndex, VectorIndex]
@@ -133,6 +135,7 @@ class Retriever:
         self._lexical = LexicalIndex(articles)
         self._codes = Codes(articles)
         self._overlap = Overlap(articles, passages, self._owner)
+        self._not_for: dict[frozenset[str], npt.NDArray[np.int64]] = {}
         self._updated = _days(articles)
         self._products = _folded(article.product for article in articles)
         self._languages = _folded(article.language for article in articles)
@@ -157,6 +160,7 @@ class Retriever:
         start, first = len(self.articles), len(self.passages)
         numbers = np.concatenate([_EMPTY_ROWS, *(np.arange(self._first[row], self._first[row + 1]) for row in rows)])
         other = copy(self)
+        other._not_for = {}
         other.articles = [*self.articles, *added.articles]
         other.passages = [*self.passages, *added.passages]
         other._row_of = {one: row for one, row in self._row_of.items() if one not in removed}
@@ -238,6 +242,7 @@ class Retriever:
         rows = self._candidates(vector, [*list(lexical)[:CANDIDATES], *coded], among)
         if not len(rows):
             return Seen(_EMPTY_ROWS, _EMPTY_ROWS, _EMPTY_SCORES, _EMPTY_SCORES, _EMPTY_SCORES, {})
+        each = rows.tolist()
         near = self._article_vectors.take(rows)
         article = (near @ vector).astype(np.float64)
         best, passage, distinct = self._best_passages(rows, vector)
@@ -246,14 +251,27 @@ class Retriever:
             "passage": distinct,
             "company": (near @ near[article.argmax()]).astype(np.float64),
             "code": np.isin(rows, coded).astype(np.float64),
-            "language": np.array([bool(language) and self.articles[row].language == language for row in rows], float),
+            "language": np.array([bool(language) and self.articles[row].language == language for row in each], float),
         }
-        return Seen(rows, best, article, passage, np.array([lexical.get(int(row), 0.0) for row in rows]), views)
+        return Seen(rows, best, article, passage, np.array([lexical.get(row, 0.0) for row in each]), views)
 
     def passage_cosines(self, row: int, vector: FloatArray) -> Scores:
         """The cosine of every passage of an article, in order."""
         numbers = np.arange(self._first[row], self._first[row + 1])
         return (self._passage_vectors.take(numbers) @ vector).astype(np.float64)
+
+    def nearest_not_for(self, audiences: Collection[str], vector: FloatArray, *, at_least: float) -> float:
+        """The cosine of the nearest passage that is not for these audiences; ``at_least`` where there are too many to
+        tell quickly, -1 where there is none."""
+        wanted = frozenset(audiences)
+        numbers = self._not_for.get(wanted)
+        if numbers is None:
+            rows = [row for row, article in enumerate(self.articles) if article.audience not in wanted]
+            numbers = self._not_for[wanted] = np.flatnonzero(np.isin(self._owner, rows))
+        if len(numbers) > TOLD_QUICKLY:
+            return at_least
+        best = self._passage_index.search(vector, 1, numbers)
+        return float((self._passage_vectors.take(best) @ vector)[0]) if len(best) else -1.0
 
     def passages_of(self, row: int) -> Sequence[Passage]:
         """The passages of an article, in order."""

@@ -107,7 +107,7 @@ class VectorIndex:
         """(d,) → the nearest row numbers, best first, at most ``k``; of the rows ``among`` these only, where given."""
         # Of this thread alone: a second thread of one search costs more than it saves, and others want the cores.
         faiss.omp_set_num_threads(1)
-        if among is not None:
+        if among is not None and len(self._removed):
             among = np.setdiff1d(among, self._removed)
         k = min(k, len(self) - len(self._removed) if among is None else len(among))
         if k <= 0:
@@ -115,6 +115,9 @@ class VectorIndex:
         cosines, rows = np.empty((1, 0), np.float32), np.empty((1, 0), np.int64)
         if self._index.ntotal:
             cosines, rows = self._index.search(query.reshape(1, -1), k, params=self._parameters(among))
+        if self._index.ntotal == len(self):  # nothing was added since, so they are sorted already
+            near: IdArray = rows[0][cosines[0] > LEAST]
+            return near
         # The cells' cosines are off by a few thousandths, as their vectors are: good enough to sort candidates.
         own = self._added @ query
         gone = self._removed[self._removed >= self._index.ntotal] - self._index.ntotal
@@ -181,17 +184,20 @@ class Distinction:
             np.linalg.eigh(np.cov(sample, rowvar=False)) if directions else (None, np.zeros((len(self._mean), 0)))
         )
         self._main = found[:, ::-1][:, :directions]
+        self._mean_square = float(self._mean @ self._mean)
+        self._mean_main = self._mean @ self._main
+        self._common = np.column_stack([self._mean, self._main]).astype(np.float32)
 
     def cosines(self, vectors: FloatArray, query: FloatArray) -> npt.NDArray[np.float64]:
         """(n, d) unit vectors, (d,) unit vector → (n,)."""
         away = query - self._mean
         own = away - self._main @ (self._main.T @ away)
-        against = np.column_stack([own, self._mean, self._main])
-        product = (vectors @ against.astype(np.float32)).astype(np.float64)
-        squared = 1 - 2 * product[:, 1] + self._mean @ self._mean
-        squared -= ((product[:, 2:] - self._mean @ self._main) ** 2).sum(axis=1)
+        common = (vectors @ self._common).astype(np.float64)
+        squared = 1 - 2 * common[:, 0] + self._mean_square
+        squared -= ((common[:, 1:] - self._mean_main) ** 2).sum(axis=1)
         size = np.sqrt(np.maximum(squared, 1e-12)) * max(float(np.linalg.norm(own)), 1e-9)
-        return np.asarray((product[:, 0] - self._mean @ own) / size)
+        along = (vectors @ own.astype(np.float32)).astype(np.float64)
+        return np.asarray((along - self._mean @ own) / size)
 
 
 class GrowingIndex:

@@ -8,6 +8,7 @@ import pytest
 from kb import Abstention, AbstentionReason, Answer, Article, Bar, Encoder, KnowledgeBase
 from kb.answering import deep_link
 from kb.gating import shipped_gate
+from kb.retrieval import Retriever
 
 MAIL = """Your mailbox shows a red bar and new mail is held back.
 
@@ -89,6 +90,30 @@ def test_internal_article_answers_nobody_outside_and_is_said_to_exist(desk: Know
     inside = desk.answer(question, audiences=("public", "internal"))
     assert isinstance(inside, Answer)
     assert inside.citations[0].article_id == "safe"
+
+
+def test_what_others_may_read_is_searched_only_where_it_lies_nearer(
+    desk: KnowledgeBase, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ranked: list[str] = []
+    rank = Retriever.rank
+    monkeypatch.setattr(
+        Retriever, "rank", lambda self, query, *a, **k: ranked.append(query) or rank(self, query, *a, **k)
+    )
+    far, near = "What is on the canteen menu on Thursday?", "How do I open the server room safe after a power cut?"
+    everything = desk._state.view()
+    assert everything
+    for question in (far, near):
+        vector = encoder.encode([question])[0]
+        secret = next(row for row, article in enumerate(everything.articles) if article.audience == "internal")
+        best = float(everything.passage_cosines(secret, vector).max())
+        told = everything.nearest_not_for(("public",), vector, at_least=1.0)
+        assert told == pytest.approx(best, abs=1e-6)
+        desk.answer(question)
+    assert ranked == [far, near, near]
+    assert everything.nearest_not_for(("public", "internal"), vector, at_least=1.0) == -1.0
+    monkeypatch.setattr("kb.retrieval.TOLD_QUICKLY", 0)
+    assert everything.nearest_not_for(("public",), vector, at_least=0.7) == 0.7
 
 
 def test_given_vector_is_used_instead_of_encoding_again(desk: KnowledgeBase, encoder: Encoder) -> None:
