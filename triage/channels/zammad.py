@@ -157,15 +157,13 @@ class Zammad:
         article = {"ticket_id": int(ticket.remote_id), "body": text, "content_type": "text/plain", **more}
         return text_at(self._caller.send_json("POST", "/ticket_articles", article).json(), "id")
 
-    def files(self, remote_id: str, message_id: str) -> list[File]:
+    def files(self, remote_id: str, message_id: str) -> Iterator[File]:
         """The files of an article, but for those that are too large."""
-        found = []
         for one in items_at(self._get(f"/ticket_articles/{message_id}"), "attachments")[:MOST_FILES]:
             path = f"/ticket_attachment/{remote_id}/{message_id}/{text_at(one, 'id')}"
             with suppress(TooLong):
                 content = self._caller.call("GET", path, most_bytes=MOST_BYTES).body
-                found.append(File(text_at(one, "filename"), text_at(one, "preferences.Content-Type"), content))
-        return found
+                yield File(text_at(one, "filename"), text_at(one, "preferences.Content-Type"), content)
 
     def changed_since(self, cursor: str | None, since: datetime) -> Iterator[Page]:
         """Tickets by their last change (https://docs.zammad.org/en/latest/api/ticket/index.html#search)."""

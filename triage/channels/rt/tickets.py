@@ -113,14 +113,12 @@ class RequestTracker:
         message = {"Content": text, "ContentType": "text/plain", "Attachments": attachments}
         self._caller.send_json("POST", f"/ticket/{ticket.remote_id}/comment", message)
 
-    def files(self, _remote_id: str, message_id: str) -> list[File]:
+    def files(self, _remote_id: str, message_id: str) -> Iterator[File]:
         """The files of a comment or of correspondence, but for those that are too large."""
-        found = []
         for one in [one for one in self._listed(message_id) if text_at(one, "Filename")][:MOST_FILES]:
             with suppress(TooLong):
                 content = self._content(text_at(one, "id"))
-                found.append(File(text_at(one, "Filename"), text_at(one, "ContentType"), content))
-        return found
+                yield File(text_at(one, "Filename"), text_at(one, "ContentType"), content)
 
     def create(self, draft: Draft) -> str:
         """Make a ticket (https://docs.bestpractical.com/rt/5.0.3/RT/REST2.html#Tickets); RT mails its requestor."""

@@ -78,9 +78,10 @@ def relay(desk: SlackDesk, outgoing: Outgoing, news: News, files: Sequence[File]
 
     def tell(place: Place) -> None:
         there = written_in(desk, place) if outgoing.is_repeat else []
-        if not marked(there, news.marker):
+        said = marked(there, news.marker)
+        if said is None:
             post(desk, place, words, blocks)
-        hand_over(desk, place, files, there)
+        hand_over(desk, place, files, [one for one in there if said and float(str(one["ts"])) > float(said)])
 
     _there_or_apart(desk, outgoing, tell)
 
@@ -94,12 +95,8 @@ def _reply(desk: SlackDesk, outgoing: Outgoing, done: Steps) -> str:
     blocks = fit(reply_blocks(outgoing, in_hours=desk.is_open_hours()))
     answered = outgoing.answer is not None and outgoing.answer.given
 
-    def tell(place: Place) -> str:
-        try:
-            there = written_in(desk, place)
-        except Deleted:
-            done(THREAD, "")
-            return "The message of the ticket was deleted, so nothing was said in its thread."
+    def say_in(place: Place) -> str:
+        there = written_in(desk, place)
         if outgoing.human_touched or who_of_the_desk(desk, there, outgoing.features.get("slack_user", "")):
             done(THREAD, "")
             return "A person works on it, so the bot said nothing."
@@ -111,6 +108,13 @@ def _reply(desk: SlackDesk, outgoing: Outgoing, done: Steps) -> str:
         posted = marked(there, outgoing.marker) or post(desk, place, fallback(outgoing), blocks)
         done(THREAD, posted)
         return "Answered in the thread." if answered else "Said in the thread that it was filed."
+
+    def tell(place: Place) -> str:
+        try:
+            return say_in(place)
+        except Deleted:  # whoever took the question back wants no answer to it
+            done(THREAD, "")
+            return "The message of the ticket was deleted, so nothing was said in its thread."
 
     return _there_or_apart(desk, outgoing, tell)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
@@ -22,35 +23,34 @@ PAGE_FOR_PEOPLE = b"<!doctype html"
 log = structlog.get_logger(__name__)
 
 
-def files_of(desk: SlackDesk, remote_id: str, message_id: str) -> list[File]:
+def files_of(desk: SlackDesk, remote_id: str, message_id: str) -> Iterator[File]:
     """The files of a message of the ticket; with an empty id those that it was opened with. An edit brings none.
 
     Raises ``DeliveryFailed`` where they may be had later, or the app may not have them.
     """
     ts, slash, _ = message_id.partition("/")
     if slash:
-        return []
-    try:
-        written = [one for place in _places(desk, remote_id) for one in _written(desk, place, ts)]
-    except SlackApiError as error:
-        raise failure(error) from error
-    held = [one for message in written for one in _listed(message)]
-    found: list[File] = []
+        return
+    held = [
+        one for place in _places(desk, remote_id) for message in _written(desk, place, ts) for one in _listed(message)
+    ]
     with Caller("", timeout_s=desk.table.sending.timeout_s, headers=_signed(desk), most_bytes=MOST_BYTES) as caller:
         for one in held[:MOST_FILES]:
             try:
-                found.append(_fetched(desk, caller, one))
+                yield _fetched(desk, caller, one)
             except (Gone, TooLong) as error:
                 log.warning("file left where it is", file=str(one.get("name")), reason=str(error))
-    return found
 
 
 def hand_over(desk: SlackDesk, place: Place, files: Sequence[File], there: Messages) -> None:
     """Put files into a thread, but for those that we have put ``there`` before; raises ``DeliveryFailed``."""
-    put = {str(file.get("name")) for one in there if one.get("bot_id") for file in _listed(one)}
-    uploads = [
-        {"content": one.content, "filename": one.name, "title": one.name} for one in files if one.name not in put
-    ]
+    put = Counter(str(file.get("name")) for one in there if one.get("bot_id") for file in _listed(one))
+    uploads = []
+    for one in files:
+        if put[one.name]:
+            put[one.name] -= 1
+        else:
+            uploads.append({"content": one.content, "filename": one.name, "title": one.name})
     if not uploads:
         return
     try:
@@ -75,11 +75,16 @@ def _places(desk: SlackDesk, remote_id: str) -> Iterator[Place]:
 
 def _written(desk: SlackDesk, place: Place, ts: str) -> list[Mapping[str, object]]:
     """The message of that moment, or without one the lines that opened the ticket."""
-    thread = desk.thread(*place)
-    if ts:
-        return [one for one in thread if one.get("ts") == ts]
-    root = next((one for one in thread if one.get("ts") == place[1]), None)
-    return lines_of(desk, place[0], root) if root else []
+    try:
+        thread = desk.thread(*place)
+        if ts:
+            return [one for one in thread if one.get("ts") == ts]
+        root = next((one for one in thread if one.get("ts") == place[1]), None)
+        return lines_of(desk, place[0], root) if root else []
+    except SlackApiError as error:
+        if isinstance(refused := failure(error), Gone):
+            return []  # the ticket goes on elsewhere
+        raise refused from error
 
 
 def _listed(message: Mapping[str, object]) -> list[Mapping[str, object]]:

@@ -119,7 +119,7 @@ def test_an_agents_files_are_named_and_fetched(desk: VendorDesk, channel: Channe
     desk.said[-1]["files"] = {"guide.txt": b"Step 1", "too large.bin": bytes(MOST_BYTES + 1)}
     (said,) = system.read(desk.remote_id).messages
     assert said.text == "Do it so.\n[attached: guide.txt, too large.bin]" and channel.files
-    assert channel.files(desk.remote_id, said.message_id) == [File("guide.txt", "text/plain", b"Step 1")]
+    assert list(channel.files(desk.remote_id, said.message_id)) == [File("guide.txt", "text/plain", b"Step 1")]
 
 
 def test_solved_is_solved(desk: VendorDesk, system: System) -> None:
