@@ -13,6 +13,8 @@ from sqlalchemy import select
 from tests.integration.channels.conftest import Office
 from tests.integration.channels.test_slack_upkeep import desk, slack, work  # noqa: F401
 from tests.peers.slack.server import SlackServer
+from tests.unit.channels.slack.test_limits import check
+from tests.unit.channels.slack.test_limits import outgoing as made
 from triage.channels.common.files import MOST_BYTES, File
 from triage.channels.common.system import Channel
 from triage.channels.common.values import DeliveryFailed, Event, Gone, News, Opened, Outgoing, Received
@@ -66,28 +68,8 @@ def noted(office: Office) -> list[str]:
 
 
 def outgoing(ticket_id: str, remote_id: str = "C1:1.1", **more: Any) -> Outgoing:
-    values: dict[str, Any] = dict(
-        delivery_id="01a20893-a5b0-7d61-9a8e-5d2b8c1f4e33",
-        event=Event.RESULT,
-        ticket_id=ticket_id,
-        source="channel:slack",
-        remote_id=remote_id,
-        subject="",
-        body=QUESTION,
-        text=QUESTION,
-        requester="u1@fennvale.example",
-        language="en",
-        run=1,
-        decisions=(),
-        answer=None,
-        similar=(),
-        macros=(),
-        duplicate_of=None,
-        created_at=datetime.now(UTC),
-        received_at=datetime.now(UTC),
-        features={"slack_user": "U1"},
-    )
-    return Outgoing(**(values | more))
+    of_ana = {"requester": "u1@fennvale.example", "features": {"slack_user": "U1"}, "body": QUESTION, "text": QUESTION}
+    return made(ticket_id=ticket_id, remote_id=remote_id, **(of_ana | more))
 
 
 def ticket_of(office: Office, desk: SlackDesk, remote_id: str = "C1:1.1") -> str:  # noqa: F811
@@ -344,9 +326,8 @@ def test_ten_thousand_characters_are_a_ticket_whose_card_and_thread_fit(
     assert len(ticket.body) >= 9_900
     send(speaking, outgoing(ticket.id, body=ticket.body, text=ticket.body), steps({}))
     for one in slack.called("chat.postMessage"):
-        for block in one["blocks"]:
-            shown = block.get("text", {}).get("text", "")
-            assert len(shown) <= (150 if block["type"] == "header" else 3_000) and shown.count("```") % 2 == 0
+        check(one["blocks"])
+        assert all(str(block.get("text", {}).get("text")).count("```") % 2 == 0 for block in one["blocks"])
 
 
 def test_an_answer_by_command_is_no_more_for_a_guest(office: Office, desk: SlackDesk, slack: SlackServer) -> None:  # noqa: F811
