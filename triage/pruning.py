@@ -25,7 +25,7 @@ from triage.tickets.model import DeliveryState
 LEAST_DAYS = 7
 BATCH = 500
 # What nobody asks for any more once the ticket, the day or the turn is over.
-PASSING = ("over:", "sent:", "filing:", "relaying:", "burst:")
+PASSING = ("over:", "sent:", "filing:", "filed-by:", "relaying:", "burst:", "shared:")
 
 Row = TypeVar("Row", ReceivedRow, DeliveryRow, RemoteMessageRow, ChannelMemoryRow)
 
