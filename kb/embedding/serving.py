@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from queue import SimpleQueue
@@ -31,6 +32,8 @@ MAX_CHARACTERS = 20_000
 CHUNK = 1024
 
 log = logging.getLogger(__name__)
+
+_first = threading.Lock()
 
 
 class ServingEncoder:
@@ -139,6 +142,10 @@ def _openvino(graph: Path, threads: int | None) -> Run | None:
         finally:
             free.put(request)
 
+    # OpenVINO's bindings make a table of number types at the first inference, holding a lock while they let others run
+    # Python: two threads that begin at once would wait for each other for good. So the first is made here, alone.
+    with _first:
+        run(np.zeros((1, TOKEN_STEP), dtype=np.int64), np.ones((1, TOKEN_STEP), dtype=np.int64))
     return run
 
 
