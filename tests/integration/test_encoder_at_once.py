@@ -28,7 +28,6 @@ assert len(made) == 8, made
 
 
 def test_eight_threads_that_begin_at_once_do_not_wait_for_each_other(encoder_folder: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(encoder_folder)], timeout=120, capture_output=True, text=True
-    )
+    command = [sys.executable, "-c", PROGRAM, str(encoder_folder)]
+    done = subprocess.run(command, timeout=120, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
