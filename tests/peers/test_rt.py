@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -227,6 +228,17 @@ def test_all_of_a_long_history_is_read_though_its_user_may_not_see_the_mails_in_
     for turn in range(4):
         desk.system.post(desk.system.read(number), f"turn {turn}", public=True)
     assert [one.text for one in desk.system.read(number).messages] == [f"turn {turn}" for turn in range(4)]
+
+
+def test_a_ticket_with_a_large_file_is_read_with_its_words_and_the_file(desk: Desk) -> None:
+    number, large = desk.open(), bytes(range(256)) * 12_000  # 3 MB, more than is read of an answer
+    file = {"FileName": "scan.tif", "FileType": "image/tiff", "FileContent": base64.b64encode(large).decode()}
+    said = {"Content": "Here is the scan ☃.", "ContentType": "text/plain", "Attachments": [file]}
+    desk.rt.agent.post(f"/ticket/{number}/correspond", json=said).raise_for_status()
+    (message,) = desk.system.read(number).messages
+    assert message.text == "Here is the scan ☃.\n[attached: scan.tif]" and desk.channel.files
+    (held,) = desk.channel.files(number, message.message_id)
+    assert (held.name, held.media_type, held.content) == ("scan.tif", "image/tiff", large)
 
 
 def test_what_is_not_there_is_gone(desk: Desk) -> None:
