@@ -2,6 +2,7 @@
 
 from kb.answering import NEVER, Bar, usual_bar
 from kb.articles import (
+    PUBLIC,
     Abstention,
     AbstentionReason,
     Answer,
@@ -40,6 +41,7 @@ from kb.vectors import GrowingIndex
 
 __all__ = [
     "NEVER",
+    "PUBLIC",
     "Abstention",
     "AbstentionReason",
     "Answer",

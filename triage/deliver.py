@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from kb import PUBLIC
 from triage.db.tables import DeliveryRow
 from triage.intake import JobQueue
 from triage.tickets.ids import new_id
@@ -17,7 +18,6 @@ RESULT, DECISION_MADE, ANSWER_GIVEN, FILED = "result", "decision.made", "answer.
 CHANNEL = "channel:"  # begins the source of tickets that a channel brought
 # A feature of tickets whose requester is only a guest: what is not for everybody is not for them.
 GUEST = "requester_is_guest"
-PUBLIC = "public"
 
 
 @dataclass(frozen=True, slots=True)

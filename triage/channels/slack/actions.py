@@ -19,7 +19,7 @@ from triage.channels.slack.escape import escaped
 from triage.channels.slack.limits import Block
 from triage.channels.slack.modal import change_view, labels_of
 from triage.channels.slack.replies import answer_blocks, settled
-from triage.channels.slack.threads import asked_as, post, thread_of
+from triage.channels.slack.threads import asked_as, language_of, post, thread_of
 from triage.channels.slack.words import say
 from triage.db.tables import TicketRow
 from triage.errors import NotFound
@@ -38,7 +38,7 @@ def on_verdict(desk: SlackDesk, body: Body, verdict: Verdict) -> None:
     ticket = _own_ticket(desk, body)
     if ticket is None:
         return
-    author, language = _author(desk, body), _language(ticket)
+    author, language = _author(desk, body), language_of(ticket)
     key = f"slack:{verdict.value}:{author}"
     _once(lambda: _judge(desk, ticket.id, AnswerFeedback(verdict, author, idempotency_key=key[:200])))
     if verdict is Verdict.SOLVED:
@@ -56,7 +56,7 @@ def on_person(desk: SlackDesk, body: Body) -> None:
     ticket = _own_ticket(desk, body)
     if ticket is None:
         return
-    _settle(desk, body, say("person_called", _language(ticket)))
+    _settle(desk, body, say("person_called", language_of(ticket)))
     call_for_a_person(desk, ticket, _author(desk, body))
 
 
@@ -85,7 +85,7 @@ def on_value(desk: SlackDesk, body: Body) -> None:
     field, _, value = chosen.partition("=")
     author = _author(desk, body)
     correct(desk, ticket.id, field, value, author)
-    _settle(desk, body, say("thanks_choice", _language(ticket), value=escaped(value)))
+    _settle(desk, body, say("thanks_choice", language_of(ticket), value=escaped(value)))
 
 
 def on_article(desk: SlackDesk, body: Body) -> None:
@@ -100,7 +100,7 @@ def on_article(desk: SlackDesk, body: Body) -> None:
     hits = loaded.knowledge.search(run.text, audiences=audiences, language=run.language, limit=20)
     hit = next((one for one in hits if one.article_id == article_id), None)
     if hit is None:
-        _settle(desk, body, say("sorry", _language(ticket)))
+        _settle(desk, body, say("sorry", language_of(ticket)))
         return
     author = _author(desk, body)
     note = AnswerFeedback(
@@ -125,7 +125,7 @@ def on_share(desk: SlackDesk, body: Body) -> None:
     if not desk.keep_once(key, True):
         return  # the button stays, as Slack takes none from what only one person sees
     given = given_answer(run.answer)
-    language = _language(ticket)
+    language = language_of(ticket)
     blocks = answer_blocks(given.text, given.citations, language)
     user = str(body["user"]["id"])
     try:
@@ -174,7 +174,7 @@ def on_take(desk: SlackDesk, body: Body) -> None:
     person = desk.people.person(str(body["user"]["id"]))
     said = Message(f"taken:{person.user_id}", person.address, "Takes the ticket.", public=False, by_agent=True)
     desk.take(Received(f"taken:{ticket.id}:{person.user_id}", "taken", (Said(remote.remote_id, said),)))
-    words = say("taken", _language(ticket), agent=f"<@{person.user_id}>")
+    words = say("taken", language_of(ticket), agent=f"<@{person.user_id}>")
     try:
         post(desk, thread_of(desk, asked_as(ticket, remote.remote_id)), words, [])
     except DeliveryFailed as error:
@@ -268,7 +268,3 @@ def _thread(body: Body) -> str:
 
 def _author(desk: SlackDesk, body: Body) -> str:
     return desk.people.person(str(body["user"]["id"])).address
-
-
-def _language(ticket: TicketRow) -> str | None:
-    return ticket.runs[-1].language if ticket.runs else None

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from slack_sdk.errors import SlackApiError
-
 from triage.channels.common.files import File
 from triage.channels.common.system import Steps
 from triage.channels.common.values import Gone, News, Outgoing, Status
 from triage.channels.slack.cards import card
-from triage.channels.slack.desk import Deleted, SlackDesk, failure
+from triage.channels.slack.desk import Deleted, SlackDesk, in_words
 from triage.channels.slack.escape import escaped, mrkdwn, quoted
 from triage.channels.slack.files import hand_over
 from triage.channels.slack.limits import Block, actions, button, fit, section, sections
@@ -133,12 +131,10 @@ def _there_or_apart(desk: SlackDesk, outgoing: Outgoing, tell: Callable[[Place],
 def _ephemeral(desk: SlackDesk, outgoing: Outgoing, place: Place, blocks: Sequence[Block]) -> None:
     share = actions(f"{outgoing.marker}:share", [button(say("share", outgoing.language), SHARE, outgoing.ticket_id)])
     user = outgoing.features.get("slack_user", "")
-    try:
+    with in_words():
         desk.client.chat_postEphemeral(
             channel=place[0], user=user, thread_ts=place[1], text=fallback(outgoing), blocks=[*blocks, share]
         )
-    except SlackApiError as error:
-        raise failure(error) from error
 
 
 def _card(desk: SlackDesk, outgoing: Outgoing, note: str, done: Steps) -> tuple[bool, str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -169,6 +170,15 @@ def place_of(remote_id: str) -> tuple[str, str]:
     if not colon or not ts:
         raise Gone(f"{remote_id[:60]!r} is no thread of Slack's.")
     return channel, ts
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """What Slack refuses within the block is raised as what it means for a delivery: ``DeliveryFailed``."""
+    try:
+        yield
+    except SlackApiError as error:
+        raise failure(error) from error
 
 
 def failure(error: SlackApiError) -> DeliveryFailed:

@@ -12,8 +12,8 @@ from slack_sdk.errors import SlackApiError, SlackRequestError
 from triage.channels.common.calling import Caller, TooLong
 from triage.channels.common.files import MOST_BYTES, MOST_FILES, File
 from triage.channels.common.values import DeliveryFailed, Gone
-from triage.channels.slack.desk import SlackDesk, failure, place_of
-from triage.channels.slack.messages import lines_of
+from triage.channels.slack.desk import SlackDesk, failure, in_words, place_of
+from triage.channels.slack.messages import files_in, lines_of
 from triage.channels.slack.threads import FORM, Messages, Place
 
 # Slack's own, to which alone the token may go (https://docs.slack.dev/reference/objects/file-object).
@@ -32,7 +32,7 @@ def files_of(desk: SlackDesk, remote_id: str, message_id: str) -> Iterator[File]
     if slash:
         return
     held = [
-        one for place in _places(desk, remote_id) for message in _written(desk, place, ts) for one in _listed(message)
+        one for place in _places(desk, remote_id) for message in _written(desk, place, ts) for one in files_in(message)
     ]
     with Caller("", timeout_s=desk.table.sending.timeout_s, headers=_signed(desk), most_bytes=MOST_BYTES) as caller:
         for one in held[:MOST_FILES]:
@@ -44,7 +44,7 @@ def files_of(desk: SlackDesk, remote_id: str, message_id: str) -> Iterator[File]
 
 def hand_over(desk: SlackDesk, place: Place, files: Sequence[File], there: Messages) -> None:
     """Put files into a thread, but for those that we have put ``there`` before; raises ``DeliveryFailed``."""
-    put = Counter(str(file.get("name")) for one in there if one.get("bot_id") for file in _listed(one))
+    put = Counter(str(file.get("name")) for one in there if one.get("bot_id") for file in files_in(one))
     uploads = []
     for one in files:
         if put[one.name]:
@@ -76,20 +76,14 @@ def _places(desk: SlackDesk, remote_id: str) -> Iterator[Place]:
 def _written(desk: SlackDesk, place: Place, ts: str) -> list[Mapping[str, object]]:
     """The message of that moment, or without one the lines that opened the ticket."""
     try:
-        thread = desk.thread(*place)
-        if ts:
-            return [one for one in thread if one.get("ts") == ts]
-        root = next((one for one in thread if one.get("ts") == place[1]), None)
-        return lines_of(desk, place[0], root) if root else []
-    except SlackApiError as error:
-        if isinstance(refused := failure(error), Gone):
-            return []  # the ticket goes on elsewhere
-        raise refused from error
-
-
-def _listed(message: Mapping[str, object]) -> list[Mapping[str, object]]:
-    files = message.get("files")
-    return [one for one in files if isinstance(one, Mapping)] if isinstance(files, list) else []
+        with in_words():
+            thread = desk.thread(*place)
+            if ts:
+                return [one for one in thread if one.get("ts") == ts]
+            root = next((one for one in thread if one.get("ts") == place[1]), None)
+            return lines_of(desk, place[0], root) if root else []
+    except Gone:  # the ticket goes on elsewhere
+        return []
 
 
 def _fetched(desk: SlackDesk, caller: Caller, file: Mapping[str, object]) -> File:

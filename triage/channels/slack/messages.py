@@ -11,13 +11,11 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from slack_sdk.errors import SlackApiError
-
 from triage.channels.common.files import with_names
 from triage.channels.common.memory import recall, remember, remember_once
 from triage.channels.common.values import DeliveryFailed, Look, Message, Opened, Received, RemoteTicket, Said
 from triage.channels.inbox import ReceivedState
-from triage.channels.slack.desk import Deleted, SlackDesk, failure, place_of
+from triage.channels.slack.desk import Deleted, SlackDesk, in_words, place_of
 from triage.channels.slack.threads import TOMBSTONE, belongs_to, id_at
 
 Event = Mapping[str, object]
@@ -128,15 +126,13 @@ def read_thread(desk: SlackDesk, remote_id: str) -> RemoteTicket:
     Raises ``DeliveryFailed`` with the seconds to wait while they still write.
     """
     channel, ts = place_of(remote_id)
-    try:
+    with in_words():
         found = desk.thread(channel, ts)
         root = next((one for one in found if one.get("ts") == ts), None)
         if root is None or root.get("subtype") == TOMBSTONE:
             raise Deleted("The message was deleted before anybody looked.")
         lines = lines_of(desk, channel, root)
         link = desk.client.chat_getPermalink(channel=channel, message_ts=ts).get("permalink")
-    except SlackApiError as error:
-        raise failure(error) from error
     person = desk.people.person(str(root.get("user", "")))
     replies = [one for one in found if one.get("ts") != ts and is_written_by_a_person(one)]
     return RemoteTicket(
@@ -324,14 +320,19 @@ def _text(event: Event) -> str:
 
 def _files(event: Event) -> list[str]:
     """The names of what was uploaded, and where it lies in Slack."""
-    files = event.get("files")
-    found = [one for one in files if isinstance(one, Mapping)] if isinstance(files, list) else []
+    found = files_in(event)
     return [" ".join(str(one[key]) for key in ("name", "permalink") if one.get(key)) or "a file" for one in found]
+
+
+def files_in(message: Event) -> list[Event]:
+    """What was uploaded with a message, as Slack tells of it."""
+    files = message.get("files")
+    return [one for one in files if isinstance(one, Mapping)] if isinstance(files, list) else []
 
 
 def _key(message: Event) -> str:
     """The key that a message is taken in under."""
-    return f"message:{message['channel']}:{message['ts']}"
+    return _opens(f"{message['channel']}:{message['ts']}")
 
 
 def _opens(remote_id: str) -> str:

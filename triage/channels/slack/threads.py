@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from slack_sdk.errors import SlackApiError
 
 from triage.channels.common.values import Gone, Outgoing
-from triage.channels.slack.desk import Deleted, SlackDesk, failure, place_of
+from triage.channels.slack.desk import Deleted, SlackDesk, in_words, place_of
 from triage.channels.slack.escape import cut, escaped, title_of
 from triage.channels.slack.limits import HEADER_TEXT, Block, section
 from triage.channels.slack.words import say
@@ -47,8 +47,12 @@ def asked_by(outgoing: Outgoing) -> Asked:
 def asked_as(ticket: TicketRow, remote_id: str) -> Asked:
     """A stored ticket."""
     title = title_of(ticket.subject) or title_of(ticket.body)
-    language = ticket.runs[-1].language if ticket.runs else None
-    return Asked(ticket.id, remote_id, str(ticket.features.get("slack_user") or ""), title, language)
+    return Asked(ticket.id, remote_id, str(ticket.features.get("slack_user") or ""), title, language_of(ticket))
+
+
+def language_of(ticket: TicketRow) -> str | None:
+    """The language that the ticket was read in last."""
+    return ticket.runs[-1].language if ticket.runs else None
 
 
 def id_at(desk: SlackDesk, channel: str, ts: str) -> str:
@@ -82,12 +86,10 @@ def own_thread(desk: SlackDesk, asked: Asked) -> Place:
     marker = f"thread:{asked.ticket_id}"
     words = say("your_ticket", asked.language, subject=escaped(cut(asked.title, HEADER_TEXT)) or "…")
     blocks = [section(words) | {"block_id": marker}]
-    try:
+    with in_words():
         channel = str(desk.client.conversations_open(users=asked.user)["channel"]["id"])
-        stands = marked(latest(desk, channel), marker) if asked.is_repeat else None
-        ts = stands or post(desk, (channel, None), words, blocks)
-    except SlackApiError as error:
-        raise failure(error) from error
+    stands = marked(latest(desk, channel), marker) if asked.is_repeat else None
+    ts = stands or post(desk, (channel, None), words, blocks)
     belongs_to(desk, channel, ts, asked.remote_id)
     desk.keep(marker, f"{channel}:{ts}")
     return channel, ts
@@ -96,10 +98,8 @@ def own_thread(desk: SlackDesk, asked: Asked) -> Place:
 def written_in(desk: SlackDesk, place: Place) -> Messages:
     """What was written in the thread so far, the first message left out; raises ``Deleted`` where that is gone."""
     channel, ts = place
-    try:
+    with in_words():
         messages = desk.thread(channel, ts)
-    except SlackApiError as error:
-        raise failure(error) from error
     first = next((one for one in messages if one.get("ts") == ts), None)
     if first is None or first.get("subtype") == TOMBSTONE:
         raise Deleted("The message of the ticket was deleted.")
@@ -108,10 +108,8 @@ def written_in(desk: SlackDesk, place: Place) -> Messages:
 
 def latest(desk: SlackDesk, channel: str) -> Messages:
     """The newest messages of a channel; raises ``DeliveryFailed``."""
-    try:
+    with in_words():
         messages: Messages = desk.client.conversations_history(channel=channel, limit=100)["messages"] or []
-    except SlackApiError as error:
-        raise failure(error) from error
     return messages
 
 
@@ -128,7 +126,7 @@ def marked(messages: Messages, marker: str) -> str | None:
 def post(desk: SlackDesk, place: tuple[str, str | None], text: str, blocks: Sequence[Block]) -> str:
     """Say something in a channel or a thread of it; returns its moment. Raises ``DeliveryFailed``."""
     channel, thread = place
-    try:
+    with in_words():
         answer = desk.client.chat_postMessage(
             channel=channel,
             text=text,
@@ -137,8 +135,6 @@ def post(desk: SlackDesk, place: tuple[str, str | None], text: str, blocks: Sequ
             unfurl_links=False,
             unfurl_media=False,
         )
-    except SlackApiError as error:
-        raise failure(error) from error
     return str(answer["ts"])
 
 

@@ -18,7 +18,7 @@ from triage.channels.slack.desk import SlackDesk
 from triage.channels.slack.escape import escaped
 from triage.channels.slack.limits import actions, button, section
 from triage.channels.slack.replies import PERSON, SOLVED
-from triage.channels.slack.threads import asked_as, post, thread_of
+from triage.channels.slack.threads import Asked, asked_as, post, thread_of
 from triage.channels.slack.words import say
 from triage.db.tables import AnswerFeedbackRow, AnswerRow, RemoteTicketRow, RunRow, TicketRow
 from triage.tickets.model import Verdict
@@ -118,14 +118,15 @@ def _nudge(desk: SlackDesk, now: datetime) -> None:
         if not desk.keep_once(f"nudged:{row.ticket_id}", now.isoformat()):
             continue
         asked += 1
-        language = _language(desk, row.ticket_id)
+        asked_of = _asked(desk, row)
+        language = asked_of.language
         buttons = [
             button(say("solved", language), SOLVED, row.ticket_id, style="primary"),
             button(say("person", language), PERSON, row.ticket_id),
         ]
         blocks = [section(say("nudge", language)), actions(f"nudge:{row.ticket_id}", buttons)]
         try:
-            _say(desk, row, say("nudge", language), blocks)
+            _say(desk, asked_of, say("nudge", language), blocks)
         except DeliveryFailed:
             desk.drop(f"nudged:{row.ticket_id}")  # it is asked later
             raise
@@ -142,13 +143,14 @@ def _close(desk: SlackDesk, now: datetime) -> None:
         moment = datetime.fromisoformat(asked)
         if row.updated_at > moment or now - moment < timedelta(days=desk.table.close_days):
             continue
-        language = _language(desk, row.ticket_id)
+        asked_of = _asked(desk, row)
+        language = asked_of.language
         words = say("closed_quiet", language)
         if row.touched_by:
             words += " " + say("thanks_to", language, helper=escaped(row.touched_by))
         taken = desk.take(Received(f"quiet:{row.ticket_id}", "quiet", (Closed(row.remote_id, "triage"),)))
         if taken:
-            _say(desk, row, words, [section(words)])
+            _say(desk, asked_of, words, [section(words)])
 
 
 def _digest(desk: SlackDesk, now: datetime) -> None:
@@ -167,13 +169,12 @@ def _digest(desk: SlackDesk, now: datetime) -> None:
     desk.keep(key, now.isoformat())
 
 
-def _say(desk: SlackDesk, row: RemoteTicketRow, text: str, blocks: list[dict[str, object]]) -> None:
+def _asked(desk: SlackDesk, row: RemoteTicketRow) -> Asked:
+    return asked_as(desk.story(row.ticket_id), row.remote_id)
+
+
+def _say(desk: SlackDesk, asked: Asked, text: str, blocks: list[dict[str, object]]) -> None:
     try:
-        post(desk, thread_of(desk, asked_as(desk.story(row.ticket_id), row.remote_id)), text, blocks)
+        post(desk, thread_of(desk, asked), text, blocks)
     except Gone:
-        log.warning("thread is gone", ticket=row.ticket_id)
-
-
-def _language(desk: SlackDesk, ticket_id: str) -> str | None:
-    runs = desk.story(ticket_id).runs
-    return runs[-1].language if runs else None
+        log.warning("thread is gone", ticket=asked.ticket_id)
